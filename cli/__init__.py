@@ -1,0 +1,1 @@
+"""The ``privaudit`` command: click commands, no logic."""

@@ -1,0 +1,106 @@
+"""The command group; commands are imported when they are run, so that ``--help`` answers at once."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from privaudit._version import __version__
+from privaudit.errors import ConfigError, PrivauditError
+
+OK, GATE_FAILED, USAGE, INCONCLUSIVE, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+COMMANDS = {
+    "run": "The main job: train shadow models, attack, estimate, report.",
+    "attack": "Attack again from stored signals, without training.",
+    "init": "Write an audit.yaml and a target.py to start from.",
+    "report": "Write a stored report as HTML, Markdown or JSON.",
+    "gate": "Judge a report by a policy; the exit code is the verdict.",
+    "list": "List attacks, estimators, models and data sets.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and summaries without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of a user's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"privaudit.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the summaries from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Name the nearest command for an unknown one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from privaudit.validate import nearest
+
+            known = ", ".join(COMMANDS)
+            raise ConfigError(f"no command {args[0]!r}; there are {known}.{nearest(args[0], COMMANDS)}") from None
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="privaudit")
+def privaudit() -> None:
+    """Audit what a trained model gives away about its training data, and whether its privacy claim is true.
+
+    Start with `privaudit run` (a bundled DP-SGD model, about a minute), then `privaudit init` for your own model.
+
+    Exit codes: 0 ok, 1 gate failed, 2 usage or config error, 3 inconclusive, 4 any other error, 130 interrupted.
+    """
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command and exit; errors are one line on stderr unless ``--debug`` is given."""
+    arguments = sys.argv[1:] if args is None else args
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    is_debug = "--debug" in arguments
+    try:
+        result = privaudit.main(args=arguments, prog_name="privaudit", standalone_mode=False)
+        return int(result) if isinstance(result, int) else OK
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _say("interrupted. Finished models are kept; the same command goes on from there.", INTERRUPTED)
+    except click.UsageError as error:
+        return _say(f"{error.format_message()} (`{_help_of(error)}` shows the options)", USAGE)
+    except click.ClickException as error:
+        return _say(error.format_message(), FAILED)
+    except PrivauditError as error:
+        if is_debug:
+            raise
+        return _say(str(error), USAGE if isinstance(error, ConfigError) else FAILED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+    except OSError as error:
+        if is_debug:
+            raise
+        return _say(f"{error.filename or 'a file'}: {error.strerror or error}.", FAILED)
+
+
+def _help_of(error: click.UsageError) -> str:
+    path = error.ctx.command_path if error.ctx else "privaudit"
+    return f"{path} --help"
+
+
+def _say(message: str, code: int) -> int:
+    line = " ".join(message.split())  # one line, whatever a library put into its text
+    click.echo(f"privaudit: {line}", err=True)
+    return code

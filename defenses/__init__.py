@@ -1,0 +1,1 @@
+"""What lowers the risk: data transforms, training options and output filters."""

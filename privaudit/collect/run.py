@@ -1,0 +1,98 @@
+"""Answers a collector's requests with trainings and queries."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from privaudit.collect.stages import CollectContext, Collector, Measured, Query, Train
+from privaudit.errors import DataError, PrivauditError
+from privaudit.interfaces import Executor, ProgressHook
+from privaudit.scoring.query import query_logits
+from privaudit.scoring.signals import signals_from_logits
+from privaudit.store.folder import AuditFolder
+from privaudit.training.job import TrainingJob
+from privaudit.training.networks import build_network
+from privaudit.training.one_model import Outcome
+from privaudit.training.pool import run_outcomes, train_models
+from privaudit.training.randomness import isolated_random_state, one_thread, seeds_of_model
+from privaudit.training.weights import load_weights
+from privaudit.types import AuditDesign
+
+
+def collect(
+    collector: Collector,
+    job: TrainingJob,
+    design: AuditDesign,
+    *,
+    executor: Executor,
+    progress: ProgressHook | None = None,
+) -> list[int]:
+    """Run a collector to its end; every file it leaves is whole.
+
+    Args:
+        collector: what to train and measure.
+        job: the audit's job.
+        design: its design.
+        executor: where to train and query.
+        progress: called after every model.
+
+    Returns:
+        models that diverged.
+    """
+    diverged: set[int] = set()
+    stages = collector.stages(CollectContext(design=design))
+    request = next(stages, None)
+    while request is not None:
+        if isinstance(request, Train):
+            lost = train_models(job, request.models, executor=executor, progress=progress)
+        else:
+            lost = query_models(job, request, executor=executor, progress=progress)
+        diverged.update(lost)
+        measured = _measured(job.folder, request, lost)
+        try:
+            request = stages.send(measured)
+        except StopIteration:
+            request = None
+    return sorted(diverged)
+
+
+def _measured(folder: Path, request: Train | Query, lost: list[int]) -> Measured:
+    models = tuple(model for model in request.models if model not in lost)
+    tables = {}
+    if isinstance(request, Query):
+        tables = {name: AuditFolder(folder).read_signal(name, models) for name in sorted(request.signals)}
+    return Measured(models=models, tables=tables)
+
+
+def query_models(
+    job: TrainingJob, request: Query, *, executor: Executor, progress: ProgressHook | None = None
+) -> list[int]:
+    """Query those models whose signals are not on disk yet; return those whose outputs are not finite."""
+    missing = AuditFolder(job.folder).missing_signals(request.signals, request.models)
+    task = partial(query_one, job, tuple(sorted(request.signals)))
+    return run_outcomes(
+        task, missing, executor=executor, progress=progress, stage="querying", n_total=len(request.models)
+    )
+
+
+def query_one(job: TrainingJob, signals: tuple[str, ...], model: int) -> Outcome:
+    """Load one model, run every record through it and store the signals."""
+    try:
+        with one_thread(), isolated_random_state(seeds_of_model(job.seed, model).weights, torch.device(job.device)):
+            network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes)
+            folder = AuditFolder(job.folder)
+            load_weights(folder.model(model), network)
+            device = torch.device(job.device)
+            logits = query_logits(network.to(device), torch.tensor(job.features).to(device))
+        values = signals_from_logits(logits, job.labels)
+        for name in signals:
+            folder.write_signal(name, model, values[name], np.arange(len(job.labels)))
+    except DataError as error:
+        return Outcome(model, f"its outputs are not finite: {error}", diverged=True)
+    except PrivauditError as error:
+        return Outcome(model, str(error))
+    except Exception as error:  # the user's forward() may raise anything
+        return Outcome(model, f"{type(error).__name__}: {error}")
+    return Outcome(model)

@@ -1,0 +1,123 @@
+"""The protocols that attacks, estimators and executors keep; a plug-in needs no import of ours."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.errors import MissingSignalError, ShapeError
+from privaudit.types import AttackResult, AuditDesign, EpsilonEstimate, SignalTable
+from privaudit.types.design import Access
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AuditInputs:
+    """All that an attack may look at: design, records and stored signals, no model and no torch.
+
+    Attributes:
+        design: who was trained on what.
+        labels: ``(n_records,)`` int64 class of each record.
+        groups: name -> ``(n_records,)`` group value of each record.
+        signals: name -> measured table.
+        models: ``(n,)`` the models that may be used (targets and shadows); others must not be looked at.
+    """
+
+    design: AuditDesign
+    labels: NDArray[np.int64]
+    groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+    signals: Mapping[str, SignalTable]
+    models: NDArray[np.int64]
+
+    def signal(self, name: str) -> NDArray[np.float64]:
+        """Return ``(n_models, n_records)`` values of a one-query signal; rows of unusable models are NaN.
+
+        Args:
+            name: the signal.
+
+        Raises:
+            MissingSignalError: if it was not collected, or not for every usable model and record.
+        """
+        if name not in self.signals:
+            raise MissingSignalError(
+                f"signal {name} was not collected; got {sorted(self.signals)}. Run the audit with the collector that makes it."
+            )
+        table = self.signals[name]
+        if table.values.shape[2] != 1:
+            raise ShapeError(f"signal {name} must have one query per record; got {table.values.shape[2]}.")
+        dense = np.full(self.design.is_in.shape, np.nan)
+        rows = np.isin(table.model_index, self.models)
+        dense[np.ix_(table.model_index[rows], table.record_index)] = table.values[rows, :, 0]
+        if np.isnan(dense[self.models]).any():
+            raise MissingSignalError(f"signal {name} does not cover every model and record. Run the audit once more.")
+        return dense
+
+    def restricted_to(self, models: Sequence[int] | NDArray[np.int64]) -> "AuditInputs":
+        """Return the same inputs with fewer usable models, e.g. without a target and its pair."""
+        kept = np.intersect1d(self.models, np.asarray(models, dtype=np.int64))
+        return AuditInputs(
+            design=self.design, labels=self.labels, groups=self.groups, signals=self.signals, models=kept
+        )
+
+
+class Attack(Protocol):
+    """A pure function of stored signals, with its parameters as frozen fields."""
+
+    name: ClassVar[str]
+    signals: ClassVar[frozenset[str]]
+    record_fields: ClassVar[frozenset[str]]
+    game: ClassVar[str]
+    access: ClassVar[Access]
+
+    def run(self, inputs: AuditInputs, *, targets: Sequence[int]) -> tuple[AttackResult, ...]:
+        """Score every canary of every target; higher = more member-like."""
+        ...
+
+
+class Estimator(Protocol):
+    """From an attack's outcomes to a statement about epsilon."""
+
+    name: ClassVar[str]
+
+    def check(self, design: AuditDesign) -> None:
+        """Raise `UnsupportedError` if outcomes of this design cannot become a bound; called before training."""
+        ...
+
+    def estimate(
+        self, result: AttackResult, *, delta: float, confidence: float
+    ) -> EpsilonEstimate:
+        """Turn one attack result into an estimate."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs independent tasks; the same tasks give the same results on every executor."""
+
+    name: ClassVar[str]
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Yield results as they come, in any order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A step of long work.
+
+    Attributes:
+        stage: what is being done, e.g. ``training``.
+        done: units finished.
+        total: units in all.
+    """
+
+    stage: str
+    done: int
+    total: int
+
+
+ProgressHook = Callable[[Progress], None]
+JsonValue = Any

@@ -1,0 +1,103 @@
+"""Pure formulas in log space: from logits to signals."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from privaudit.errors import DataError, ShapeError
+
+
+def two_class_logits(logits: ArrayLike) -> NDArray[np.float64]:
+    """Return logits with one column per class.
+
+    Args:
+        logits: ``(n, n_classes)``, or ``(n, 1)`` / ``(n,)`` for a model with one output, whose sigmoid is the
+            probability of class 1.
+
+    Returns:
+        ``(n, n_classes)`` float64; a single output z becomes ``(0, z)``.
+
+    >>> two_class_logits([[2.0], [-1.0]]).tolist()
+    [[0.0, 2.0], [0.0, -1.0]]
+    """
+    array = np.asarray(logits, dtype=np.float64)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise ShapeError(f"logits must have shape (n, n_classes) or (n, 1); got {array.shape}.")
+    if array.shape[1] == 1:
+        return np.hstack([np.zeros_like(array), array])
+    return array
+
+
+def logit_margin(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Return the logit of the true class minus the log-sum-exp of the others.
+
+    This is log(p / (1 - p)) of the true class's softmax probability p, without forming p, so it does not saturate
+    (Carlini et al. 2022, section VI-A; stable form).
+
+    Args:
+        logits: ``(n, n_classes)`` finite logits, or ``(n, 1)`` for one output.
+        labels: ``(n,)`` true classes.
+
+    Returns:
+        ``(n,)`` float64, higher = more confident in the true class.
+
+    Raises:
+        ShapeError: if a label has no column.
+        DataError: if a logit is not finite.
+
+    >>> round(float(logit_margin([[120.0, 0.0, 0.0]], [0])[0]), 6)
+    119.306853
+    """
+    columns = two_class_logits(logits)
+    label = np.asarray(labels, dtype=np.int64)
+    if label.size and (label.min() < 0 or label.max() >= columns.shape[1]):
+        raise ShapeError(
+            f"labels must lie in 0..{columns.shape[1] - 1} for a model with {columns.shape[1]} classes; "
+            f"got {label.min()}..{label.max()}. Give the model one output per class."
+        )
+    if not np.isfinite(columns).all():
+        raise DataError(f"logits must be finite; {int((~np.isfinite(columns)).any(axis=1).sum())} records have others.")
+    rows = np.arange(len(columns))
+    own = columns[rows, label]
+    others = columns.copy()
+    others[rows, label] = -np.inf
+    return np.asarray(own - log_sum_exp(others, axis=1))
+
+
+def log_sum_exp(values: NDArray[np.float64], *, axis: int) -> NDArray[np.float64]:
+    """Return the log of the sum of exponentials along an axis; minus infinities count as zeros.
+
+    >>> float(log_sum_exp(np.array([[-np.inf, 0.0]]), axis=1)[0])
+    0.0
+    """
+    peak = values.max(axis=axis, keepdims=True)
+    peak = np.where(np.isfinite(peak), peak, 0.0)
+    with np.errstate(divide="ignore"):
+        summed = np.log(np.exp(values - peak).sum(axis=axis, keepdims=True))
+    return np.asarray(np.squeeze(summed + peak, axis=axis))
+
+
+def log_probability(margin: ArrayLike) -> NDArray[np.float64]:
+    """Return the log-probability of the true class from its logit margin, exact at both ends.
+
+    Args:
+        margin: logit margins of any shape.
+
+    Returns:
+        the negative cross-entropy loss, float64, at most 0.
+
+    >>> round(float(log_probability(0.0)), 6)
+    -0.693147
+    """
+    return np.asarray(-np.logaddexp(0.0, -np.asarray(margin, dtype=np.float64)))
+
+
+def is_correct(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """Return 1.0 where the largest logit is the true class's (the first one at a tie), else 0.0.
+
+    >>> is_correct([[1.0, 2.0], [3.0, 0.0]], [1, 1]).tolist()
+    [1.0, 0.0]
+    """
+    predicted = two_class_logits(logits).argmax(axis=1)
+    return (predicted == np.asarray(labels)).astype(np.float64)

@@ -1,0 +1,152 @@
+"""Right of the seam: from the files of an audit to its report, without torch."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from privaudit.config import AuditConfig
+from privaudit.interfaces import Attack, AuditInputs, Estimator
+from privaudit.pipeline.control import make_control
+from privaudit.pipeline.findings import accuracy_finding, attack_finding, claim_finding, idle_models
+from privaudit.pipeline.primary import Primary, check_primary, choose_primary, make_methods
+from privaudit.pipeline.stored import read_inputs, stored_claim, stored_config
+from privaudit.pipeline.verdict import judge_claim
+from privaudit.store.design_file import read_design
+from privaudit.store.folder import AuditFolder
+from privaudit.store.manifest import Manifest, read_manifest
+from privaudit.types import (
+    AuditDesign,
+    AuditReport,
+    Control,
+    EpsilonEstimate,
+    Finding,
+    Section,
+    Subject,
+)
+from privaudit.types.design import CONTROL, SHADOW, TARGET
+
+DEFAULT_DELTA = 1e-5  # of an audit without a claim
+
+
+def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
+    """Attack the stored signals, estimate, judge, and put the report together.
+
+    Args:
+        out: the folder of an audit.
+        changes: another config, of which attacks, estimators, primary, confidence and report are used.
+
+    Returns:
+        the report; a function of the stored files and the config alone.
+
+    Raises:
+        StoreError: if the folder holds no whole audit.
+        ConfigError: if a method is unknown.
+    """
+    folder = AuditFolder(out)
+    manifest = read_manifest(folder.manifest)
+    config = stored_config(manifest, changes)
+    design, records = read_design(folder.design)
+    attacks, estimators = make_methods(config)
+    check_primary(config, design)
+    inputs = read_inputs(folder, design, records, design.models_with_role(SHADOW, TARGET))
+    claim, params = stored_claim(manifest)
+    delta = claim.delta if claim else DEFAULT_DELTA
+    leading = next(estimator for estimator in estimators if estimator.name == config.primary.estimator)
+    primary = choose_primary(config, attacks, leading, inputs, delta=delta)
+    findings, carrying = _findings(config, inputs, attacks, estimators, primary, delta)
+    control = None
+    controls = design.models_with_role(CONTROL)
+    if len(controls) and not folder.missing_signals(["correct"], controls.tolist()):
+        attack = next(attack for attack in attacks if attack.name == primary.attack)
+        played = read_inputs(folder, design, records, controls)
+        control = make_control(attack, leading, played, delta=delta, confidence=config.confidence)
+    notes = _notes(inputs, n_controls=len(controls), control=control)
+    sections = [Section(kind="mia", title="Membership inference", findings=findings, notes=notes)]
+    if params is not None:
+        computed = claim_finding(params, delta=delta)
+        sections.append(Section(kind="games", title="What the claim allows", findings=(computed,)))
+    return AuditReport(
+        subject=_subject(folder, design, manifest),
+        claim=claim,
+        sections=tuple(sections),
+        controls=(control,) if control else (),
+        verdicts=(judge_claim(claim, carrying, control),) if claim else (),
+        provenance=_provenance(manifest, config, design, primary),
+    )
+
+
+def _findings(
+    config: AuditConfig,
+    inputs: AuditInputs,
+    attacks: Sequence[Attack],
+    estimators: Sequence[Estimator],
+    primary: Primary,
+    delta: float,
+) -> tuple[tuple[Finding, ...], list[EpsilonEstimate]]:
+    """Run every attack on every target; return the findings and the estimates that carry the verdict."""
+    targets = inputs.design.models_with_role(TARGET).tolist()
+    jointly = 1 - (1 - config.confidence) / len(targets)  # the primary bounds of all targets hold together
+    findings, carrying = [], []
+    for attack in attacks:
+        for result in attack.run(inputs, targets=targets):
+            estimates = []
+            for estimator in estimators:
+                is_primary = (attack.name, estimator.name) == (primary.attack, primary.estimator)
+                level = jointly if is_primary else config.confidence
+                estimates.append(estimator.estimate(result, delta=delta, confidence=level))
+                carrying += estimates[-1:] if is_primary else []
+            findings.append(attack_finding(result, estimates, confidence=config.confidence))
+    findings += [accuracy_finding(inputs, target, confidence=config.confidence) for target in targets]
+    return tuple(findings), carrying
+
+
+def _notes(inputs: AuditInputs, *, n_controls: int, control: Control | None) -> tuple[str, ...]:
+    notes = [
+        "The coins of the target's own records are the only secret; shadows, attack and share of guesses were fixed "
+        "or chosen without them. The target's complement takes no part."
+    ]
+    idle = idle_models(inputs)
+    if idle:
+        shown = ", ".join(map(str, idle[:10])) + (", ..." if len(idle) > 10 else "")
+        notes.append(
+            f"{len(idle)} of {len(inputs.models)} models learned no more than the most frequent class: {shown}. "
+            "They are kept in the audit."
+        )
+    if n_controls and control is None:
+        notes.append(
+            "The positive control diverged without clipping and was left out; a smaller recipe.optimizer.lr gives one."
+        )
+    return tuple(notes)
+
+
+def _subject(folder: AuditFolder, design: AuditDesign, manifest: Manifest) -> Subject:
+    sha = hashlib.sha256()
+    for target in design.models_with_role(TARGET).tolist():
+        sha.update(folder.model(target).read_bytes())
+    model = manifest.recipe["model"]
+    name = f"{str(model['build']).rpartition(':')[2]} on {manifest.data['name']}"
+    return Subject(name=name, model_digest=sha.hexdigest(), data_digest=manifest.data["digest"])
+
+
+def _provenance(manifest: Manifest, config: AuditConfig, design: AuditDesign, primary: Primary) -> dict[str, Any]:
+    return {
+        "primary": primary._asdict(),
+        "seed": design.seed,
+        "coins": {
+            "design": design.kind,
+            "n_records": design.n_records,
+            "n_canaries": len(design.canaries),
+            "n_population": design.n_records - len(design.canaries),
+        },
+        "models": {
+            "trained": design.n_models,
+            "targets": len(design.models_with_role(TARGET)),
+            "controls": len(design.models_with_role(CONTROL)),
+            "trainer": manifest.recipe["trainer"],
+            "device_type": manifest.recipe["device_type"],
+        },
+        "versions": dict(manifest.versions),
+        "digests": manifest.digests(),
+        "config": config.model_dump(mode="json", exclude={"out", "device", "engine"}),
+    }

@@ -1,0 +1,118 @@
+"""From attack results and stored signals to the findings of a report."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from privaudit.estimators import (
+    auc_metric,
+    claim_estimate,
+    claim_tradeoff,
+    pld_claim,
+    rate_interval,
+    roc_curve,
+    tpr_at_fpr,
+)
+from privaudit.interfaces import AuditInputs
+from privaudit.types import AttackResult, DpSgdParams, EpsilonEstimate, Finding, Metric, Neighbouring, RocCurve
+
+REPORTED_FPRS = (0.001, 0.01, 0.1)
+CURVE_FPRS = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, 121)])
+
+
+def attack_metrics(result: AttackResult, *, confidence: float) -> tuple[Metric, ...]:
+    """Read AUC and TPR at the reported FPRs off one result."""
+    rates = [tpr_at_fpr(result.scores, result.label, fpr, confidence=confidence) for fpr in REPORTED_FPRS]
+    return (auc_metric(result.scores, result.label, confidence=confidence), *rates)
+
+
+def attack_finding(result: AttackResult, estimates: Sequence[EpsilonEstimate], *, confidence: float) -> Finding:
+    """Put one attack's outcome on one target into a finding.
+
+    Args:
+        result: scores and truth.
+        estimates: bounds made from it, each with the confidence it was given.
+        confidence: of the descriptive intervals.
+    """
+    n_in = int(result.label.sum())
+    return Finding(
+        id=f"{result.attack}-{result.target}",
+        method=result.attack,
+        params={"target": result.target, **result.params},
+        game=result.game,
+        access=result.access,
+        unit=result.unit,
+        n_in=n_in,
+        n_out=len(result.label) - n_in,
+        metrics=attack_metrics(result, confidence=confidence),
+        roc=roc_curve(result.scores, result.label),
+        estimates=tuple(estimates),
+        notes=result.notes,
+    )
+
+
+def accuracy_finding(inputs: AuditInputs, target: int, *, confidence: float) -> Finding:
+    """Report a target's accuracy on its members, on the other canaries and on the population."""
+    correct = inputs.signal("correct")[target]
+    design = inputs.design
+    member = design.is_in[target].astype(bool)
+    groups = {
+        "accuracy_in": member,
+        "accuracy_out": ~member & ~design.is_population,
+        "accuracy_population": design.is_population,
+    }
+    metrics = [_accuracy(name, correct[rows], confidence) for name, rows in groups.items() if rows.any()]
+    return Finding(
+        id=f"target-{target}",
+        method="accuracy",
+        params={"target": target},
+        n_in=int(member.sum()),
+        n_out=int(groups["accuracy_out"].sum()),
+        metrics=tuple(metrics),
+    )
+
+
+def _accuracy(name: str, correct: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", confidence: float) -> Metric:
+    lower, upper = rate_interval(int(correct.sum()), len(correct), confidence=confidence)
+    rule = f"share of {len(correct)} records classified correctly; Clopper-Pearson interval over records"
+    return Metric(name=name, value=float(correct.mean()), lower=lower, upper=upper, confidence=confidence, rule=rule)
+
+
+def claim_finding(params: DpSgdParams, *, delta: float) -> Finding:
+    """Report what DP-SGD's parameters guarantee under both relations, and the curve that no attack may exceed.
+
+    Args:
+        params: of the training.
+        delta: where epsilon is read off.
+    """
+    claims = [
+        pld_claim(params, delta=delta, neighbouring=relation)
+        for relation in (Neighbouring.ADD_REMOVE, Neighbouring.REPLACE_ONE)
+    ]
+    bound = claim_tradeoff(params, Neighbouring.ADD_REMOVE, CURVE_FPRS)
+    return Finding(
+        id="claim",
+        method="pld",
+        params={
+            "noise_multiplier": params.noise_multiplier,
+            "sample_rate": params.sample_rate,
+            "steps": params.steps,
+            "max_grad_norm": params.max_grad_norm,
+        },
+        access=None,
+        roc=RocCurve(fpr=CURVE_FPRS, tpr=bound),
+        estimates=tuple(claim_estimate(claim) for claim in claims),
+        notes=("The curve is the largest true positive rate the guarantee allows at each false positive rate.",),
+    )
+
+
+def idle_models(inputs: AuditInputs) -> list[int]:
+    """Models that classify their own members no better than the most frequent class would; reported, never dropped."""
+    correct = inputs.signal("correct")
+    idle = []
+    for model in inputs.models.tolist():
+        members = inputs.design.is_in[model].astype(bool)
+        most_frequent = np.bincount(inputs.labels[members]).max() / members.sum()
+        if correct[model, members].mean() <= most_frequent:
+            idle.append(model)
+    return idle

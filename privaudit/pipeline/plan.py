@@ -1,0 +1,135 @@
+"""What an audit will do, checked before the first model is trained."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from privaudit.config import AuditConfig
+from privaudit.data.dataset import Dataset
+from privaudit.data.deduplicate import deduplicate, draw_records
+from privaudit.data.design import make_design
+from privaudit.data.sources import load_dataset
+from privaudit.errors import UnsupportedError
+from privaudit.pipeline.primary import check_primary, make_methods
+from privaudit.store.design_file import AuditRecords
+from privaudit.store.manifest import Manifest, library_versions
+from privaudit.training.model_spec import ModelSpec
+from privaudit.training.recipe import Recipe, resolve_recipe
+from privaudit.types import AuditDesign
+
+LEFT_OF_THE_SEAM = ("out", "device", "engine")  # where things run; enters no digest and no report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AuditPlan:
+    """One audit, checked and ready to run.
+
+    Attributes:
+        config: what was asked for.
+        dataset: the records, de-duplicated and drawn.
+        design: the coins.
+        recipes: the recipe, and the control's as second one where there is a control.
+        spec: which model.
+        manifest: what the models will be a function of.
+    """
+
+    config: AuditConfig
+    dataset: Dataset
+    design: AuditDesign
+    recipes: tuple[Recipe, ...]
+    spec: ModelSpec
+    manifest: Manifest
+
+    @property
+    def records(self) -> AuditRecords:
+        """Labels, groups and ids of the records."""
+        return AuditRecords(
+            labels=self.dataset.labels, groups=self.dataset.groups, record_ids=self.dataset.record_ids
+        )
+
+
+def make_plan(
+    config: AuditConfig, *, dataset: Dataset | None = None, base: Path | None = None, device_type: str = "cpu"
+) -> AuditPlan:
+    """Load the data, throw the coins, resolve the recipe and check that every method can serve.
+
+    Args:
+        config: the audit.
+        dataset: the records, instead of the config's source.
+        base: folder that the config's relative paths are looked up in.
+        device_type: ``cpu`` or ``cuda``, as it enters the recipe's digest.
+
+    Raises:
+        ConfigError, DataError, UnsupportedError: whatever is wrong, before anything is trained.
+    """
+    if config.model.checkpoint is not None:
+        raise UnsupportedError("model.checkpoint: released models cannot be audited by this version. Remove the key.")
+    _, estimators = make_methods(config)
+    records = draw_records(deduplicate(dataset or _load(config, base)), config.data.n_records, config.seed)
+    is_private = config.recipe.dp is not None
+    n_controls = config.control.n_models if is_private else 0
+    design = make_design(
+        kind=config.design.kind,
+        n_models=config.design.n_models,
+        n_records=records.n_records,
+        targets=config.design.targets,
+        population=config.design.population,
+        seed=config.seed,
+        record_codes=records.row,
+        n_control_models=n_controls,
+    )
+    for estimator in estimators:
+        estimator.check(design)
+    check_primary(config, design)
+    recipe = resolve_recipe(config.recipe, n_canaries=len(design.canaries))
+    recipes = (recipe, recipe.without_privacy()) if n_controls else (recipe,)
+    spec = ModelSpec(build=config.model.build, params=config.model.params, train=config.model.train, base=base)
+    manifest = _manifest(config, records, design, recipes, spec, device_type)
+    return AuditPlan(
+        config=config, dataset=records, design=design, recipes=recipes, spec=spec, manifest=manifest
+    )
+
+
+def _load(config: AuditConfig, base: Path | None) -> Dataset:
+    data = config.data
+    return load_dataset(
+        data.source, label=data.label, record_id=data.id, groups=data.groups, drop=data.drop, base=base
+    )
+
+
+def _manifest(
+    config: AuditConfig,
+    dataset: Dataset,
+    design: AuditDesign,
+    recipes: tuple[Recipe, ...],
+    spec: ModelSpec,
+    device_type: str,
+) -> Manifest:
+    model: dict[str, Any] = {"build": spec.build, "params": dict(spec.params), "train": spec.train}
+    return Manifest(
+        data={
+            "digest": dataset.digest(),
+            "name": dataset.name,
+            "n_records": dataset.n_records,
+            "n_classes": dataset.n_classes,
+        },
+        recipe={
+            "model": {**model, "code": spec.code_digests()},
+            "variants": [recipe.to_dict() for recipe in recipes],
+            "trainer": "loop",
+            "device_type": device_type,
+            "memory_gb": config.engine.memory_gb,
+        },
+        design={
+            "kind": design.kind,
+            "n_models": design.n_models,
+            "n_controls": len(design.models_with_role("control")),
+            "population": config.design.population,
+            "seed": design.seed,
+            "targets": design.models_with_role("target").tolist(),
+            "coins": hashlib.sha256(design.is_in.tobytes()).hexdigest(),
+        },
+        versions=library_versions(),
+        config=config.model_dump(mode="json", exclude=set(LEFT_OF_THE_SEAM)),
+    )

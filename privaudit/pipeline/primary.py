@@ -1,0 +1,93 @@
+"""The one attack and estimator that carry the verdict, chosen without looking at a target."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.config import AuditConfig
+from privaudit.errors import ConfigError
+from privaudit.estimators import auc
+from privaudit.interfaces import Attack, AuditInputs, Estimator
+from privaudit.registry import create_attack, create_estimator
+from privaudit.types import AuditDesign
+from privaudit.types.design import SHADOW, TARGET
+
+MIN_SHADOWS_TO_CHOOSE = 4  # one pair plays the target, one pair gives its shadows
+MAX_PLAYED = 16
+
+
+class Primary(NamedTuple):
+    """What carries the verdict, and on what it was chosen."""
+
+    attack: str
+    estimator: str
+    chosen_on: str
+
+
+def make_methods(config: AuditConfig) -> tuple[list[Attack], list[Estimator]]:
+    """Build the attacks and estimators of a config.
+
+    Raises:
+        ConfigError: for an unknown name or parameter.
+    """
+    attacks = [create_attack(method.name, method.params) for method in config.attacks]
+    return attacks, [create_estimator(method.name, method.params) for method in config.estimators]
+
+
+def untouched_shadows(design: AuditDesign) -> NDArray[np.int64]:
+    """Models that are neither a target nor a target's complement, whose coins are the target's turned round."""
+    targets = design.models_with_role(TARGET)
+    shadows = design.models_with_role(SHADOW)
+    return np.setdiff1d(shadows, design.pair[targets])
+
+
+def check_primary(config: AuditConfig, design: AuditDesign) -> None:
+    """Refuse ``auto`` where no shadows are left to choose on; called before training.
+
+    Raises:
+        ConfigError: says what to name or to add.
+    """
+    left = len(untouched_shadows(design))
+    if config.primary.attack == "auto" and len(config.attacks) > 1 and left < MIN_SHADOWS_TO_CHOOSE:
+        raise ConfigError(
+            f"primary.attack: auto chooses on models that are neither target nor a target's pair; {left} are left and "
+            f"{MIN_SHADOWS_TO_CHOOSE} are needed. Name an attack, or raise design.n_models.",
+            key="primary.attack",
+        )
+
+
+def choose_primary(
+    config: AuditConfig, attacks: list[Attack], estimator: Estimator, inputs: AuditInputs, *, delta: float
+) -> Primary:
+    """Pick the attack whose guesses are right most often when shadow models play the target.
+
+    No target and no target's pair takes part, neither as played model nor as shadow, so the choice is independent of
+    the coins that the bound is about, and the bound keeps its full level.
+
+    Args:
+        config: names the primary attack, or ``auto``.
+        attacks: the candidates.
+        estimator: the primary estimator.
+        inputs: everything measured.
+        delta: the delta of the audit.
+    """
+    wanted = config.primary.attack
+    if wanted != "auto" or len(attacks) == 1:
+        name = attacks[0].name if wanted == "auto" else wanted
+        return Primary(name, estimator.name, "named in the config" if wanted != "auto" else "the only attack")
+    left = untouched_shadows(inputs.design)
+    played = left[left % 2 == 0][:MAX_PLAYED]  # one model of each pair: the other one says the same again
+    apart = inputs.restricted_to(left)
+    merit = {attack.name: _merit(attack, estimator, apart, played, delta, config.confidence) for attack in attacks}
+    best = max(merit, key=lambda name: merit[name])
+    return Primary(best, estimator.name, f"{len(played)} shadow models in the role of the target")
+
+
+def _merit(
+    attack: Attack, estimator: Estimator, inputs: AuditInputs, played: NDArray[np.int64], delta: float, confidence: float
+) -> tuple[float, float]:
+    results = attack.run(inputs, targets=played.tolist())
+    estimates = [estimator.estimate(result, delta=delta, confidence=confidence) for result in results]
+    correct = float(np.mean([estimate.diagnostics.get("n_correct", estimate.lower) for estimate in estimates]))
+    return correct, float(np.mean([auc(result.scores, result.label) for result in results]))

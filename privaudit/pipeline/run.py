@@ -1,0 +1,185 @@
+"""The whole audit: plan, collect, analyse, write."""
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from privaudit.config import AuditConfig, load_config, parse
+from privaudit.data.dataset import Dataset
+from privaudit.errors import TrainingError
+from privaudit.interfaces import ProgressHook
+from privaudit.pipeline.analyse import analyse
+from privaudit.pipeline.plan import AuditPlan, make_plan
+from privaudit.report.write import write_reports
+from privaudit.store.atomic import write_text
+from privaudit.store.design_file import write_design
+from privaudit.store.folder import AuditFolder
+from privaudit.store.manifest import check_same, read_manifest, write_manifest
+from privaudit.store.tensors import check_whole
+from privaudit.types import AuditReport
+from privaudit.types.design import CONTROL
+
+
+def run_audit(
+    config: AuditConfig | Mapping[str, Any] | str | Path | None = None,
+    *,
+    dataset: Dataset | None = None,
+    base: Path | None = None,
+    accept_versions: bool = False,
+    progress: ProgressHook | None = None,
+) -> AuditReport:
+    """Run an audit end to end, going on from whatever its folder already holds.
+
+    Args:
+        config: an `AuditConfig`, a mapping, the path of an ``audit.yaml``, or ``None`` for the bundled Adult audit.
+        dataset: the records, instead of the config's ``data.source``.
+        base: folder of relative paths in the config; by default the config file's own.
+        accept_versions: use models that were trained with other library versions.
+        progress: called after every model.
+
+    Returns:
+        the report, which also lies in the config's ``out`` in the formats asked for.
+
+    Raises:
+        ConfigError, DataError, UnsupportedError: before anything is trained.
+        TrainingError: if models failed; finished ones are kept.
+        StoreVersionError: if the folder holds models of another audit.
+    """
+    checked, folder_of_config = _read_config(config)
+    clock = _Clock()
+    out = train_shadows(
+        checked,
+        dataset=dataset,
+        base=base if base is not None else folder_of_config,
+        accept_versions=accept_versions,
+        progress=progress,
+    )
+    clock.lap("train_and_query")
+    report = analyse(out, changes=checked)
+    clock.lap("analyse")
+    write_reports(report, out, checked.report.formats)
+    clock.lap("report")
+    clock.write(AuditFolder(out).timings, checked)
+    return report
+
+
+def train_shadows(
+    config: AuditConfig | Mapping[str, Any] | str | Path | None = None,
+    *,
+    dataset: Dataset | None = None,
+    base: Path | None = None,
+    accept_versions: bool = False,
+    progress: ProgressHook | None = None,
+) -> Path:
+    """Do the first half of `run_audit`: train and query every model that the folder does not hold yet.
+
+    Args:
+        config: see `run_audit`.
+        dataset: the records, instead of the config's ``data.source``.
+        base: folder of relative paths in the config; by default the config file's own.
+        accept_versions: use models that were trained with other library versions.
+        progress: called after every model.
+
+    Returns:
+        the audit's folder, ready for `privaudit attack`.
+
+    Raises:
+        ConfigError, DataError, UnsupportedError: before anything is trained.
+        TrainingError: if models failed; finished ones are kept.
+        StoreVersionError: if the folder holds models of another audit.
+    """
+    checked, folder_of_config = _read_config(config)
+    where = base if base is not None else folder_of_config
+    plan = prepare(checked, dataset=dataset, base=where, accept_versions=accept_versions)
+    collect_signals(plan, progress=progress)
+    return Path(checked.out)
+
+
+def prepare(
+    config: AuditConfig, *, dataset: Dataset | None = None, base: Path | None = None, accept_versions: bool = False
+) -> AuditPlan:
+    """Check everything that can be checked before training, and lay out the audit's folder.
+
+    Args:
+        config: the audit.
+        dataset: the records, instead of the config's source.
+        base: folder of relative paths.
+        accept_versions: use models that were trained with other library versions.
+    """
+    from privaudit.training.check import check_network
+    from privaudit.training.device import resolve_device
+
+    device = resolve_device(config.device)
+    plan = make_plan(config, dataset=dataset, base=base, device_type=device.partition(":")[0])
+    check_network(plan.spec, plan.dataset, is_private=plan.recipes[0].dp is not None)
+    folder = AuditFolder(Path(config.out))
+    if folder.manifest.exists():
+        check_same(read_manifest(folder.manifest), plan.manifest, folder.path, accept_versions=accept_versions)
+        for path in sorted((folder.path / "models").glob("*.safetensors")):
+            check_whole(path)
+    folder.create()
+    write_design(folder.design, plan.design, plan.records)
+    write_manifest(folder.manifest, plan.manifest)
+    return plan
+
+
+def collect_signals(plan: AuditPlan, *, progress: ProgressHook | None = None) -> None:
+    """Train and query every model of a plan that is not on disk yet.
+
+    Raises:
+        TrainingError: if a target or shadow model diverged or failed; finished ones are kept.
+    """
+    from privaudit.collect.run import collect
+    from privaudit.collect.shadow import ShadowCollector
+    from privaudit.training.device import resolve_device
+    from privaudit.training.executors import make_executor
+    from privaudit.training.job import make_job
+
+    config = plan.config
+    device = resolve_device(config.device)
+    out = Path(config.out).resolve()
+    job = make_job(plan.dataset, plan.design, spec=plan.spec, recipes=plan.recipes, device=device, folder=out)
+    engine = make_executor(config.engine.kind, config.engine.workers, device_type=device.partition(":")[0])
+    diverged = collect(ShadowCollector(), job, plan.design, executor=engine, progress=progress)
+    lost = [model for model in diverged if plan.design.role[model] != CONTROL]
+    if lost:
+        raise TrainingError(
+            f"{len(lost)} models diverged (first: model {lost[0]}): their weights or outputs are not finite, and none may "
+            "be left out of an audit. Lower recipe.optimizer.lr; finished models of this recipe stay in the folder.",
+            models=lost,
+        )
+
+
+def _read_config(config: AuditConfig | Mapping[str, Any] | str | Path | None) -> tuple[AuditConfig, Path | None]:
+    if isinstance(config, AuditConfig):
+        return config, None
+    if isinstance(config, Mapping):
+        return parse(AuditConfig, dict(config), where="config"), None
+    return load_config(config), None if config is None else Path(config).parent
+
+
+class _Clock:
+    """Seconds per stage; the only place of an audit that looks at a clock."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self._seconds[stage] = round(now - self._last, 3)
+        self._last = now
+
+    def write(self, path: Path, config: AuditConfig) -> None:
+        content = {
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "seconds": self._seconds,
+            "host": platform.node(),
+            "engine": config.engine.model_dump(),
+            "device": config.device,
+            "out": config.out,
+        }
+        write_text(path, json.dumps(content, indent=1) + "\n")

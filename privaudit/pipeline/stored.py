@@ -1,0 +1,62 @@
+"""Reads an audit's files back: config, signals, claim."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.config import AuditConfig, parse
+from privaudit.errors import StoreError
+from privaudit.estimators import pld_claim
+from privaudit.interfaces import AuditInputs
+from privaudit.store.design_file import AuditRecords
+from privaudit.store.folder import AuditFolder
+from privaudit.store.manifest import Manifest
+from privaudit.types import AuditDesign, DpSgdParams, Neighbouring, PrivacyClaim
+
+RIGHT_OF_THE_SEAM = ("attacks", "estimators", "primary", "confidence", "report")
+
+
+def stored_config(manifest: Manifest, changes: AuditConfig | None) -> AuditConfig:
+    """Return the stored config, with the parts right of the seam taken from ``changes``."""
+    config = parse(AuditConfig, dict(manifest.config), where="manifest.json")
+    if changes is None:
+        return config
+    return config.model_copy(update={part: getattr(changes, part) for part in RIGHT_OF_THE_SEAM})
+
+
+def read_inputs(
+    folder: AuditFolder, design: AuditDesign, records: AuditRecords, models: NDArray[np.int64]
+) -> AuditInputs:
+    """Read every stored signal of some models.
+
+    Raises:
+        StoreError: if signals are missing, or the models were not all collected.
+        CorruptStoreError: if a file is damaged.
+    """
+    names = sorted(path.name for path in (folder.path / "signals").glob("*") if path.is_dir())
+    missing = folder.missing_signals(names, models.tolist())
+    if not names or missing:
+        raise StoreError(
+            f"{folder.path} is not finished: signals of {len(missing) or len(models)} of {len(models)} models are missing. "
+            "Run the same `privaudit run` command again; it goes on from there."
+        )
+    return AuditInputs(
+        design=design,
+        labels=records.labels,
+        groups=records.groups,
+        signals={name: folder.read_signal(name, models.tolist()) for name in names},
+        models=models,
+    )
+
+
+def stored_claim(manifest: Manifest) -> tuple[PrivacyClaim | None, DpSgdParams | None]:
+    """Compute the claim from the stored recipe; no noise is no claim."""
+    recipe = manifest.recipe["variants"][0]
+    if recipe["dp"] is None or recipe["dp"]["noise_multiplier"] == 0:
+        return None, None
+    params = DpSgdParams(
+        noise_multiplier=recipe["dp"]["noise_multiplier"],
+        sample_rate=recipe["sample_rate"],
+        steps=recipe["steps"],
+        max_grad_norm=recipe["dp"]["max_grad_norm"],
+    )
+    return pld_claim(params, delta=recipe["dp"]["delta"], neighbouring=Neighbouring.ADD_REMOVE), params

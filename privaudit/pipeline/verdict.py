@@ -1,0 +1,99 @@
+"""The verdict on a claim (violated, consistent, too weak) and what would suffice where it is open."""
+
+import math
+from collections.abc import Sequence
+
+from privaudit.errors import ClaimError
+from privaudit.estimators import default_share, one_run
+from privaudit.types import Control, EpsilonEstimate, PrivacyClaim, Verdict
+
+MAX_SUGGESTED_RECORDS = 10_000_000
+
+
+def check_comparable(claim: PrivacyClaim, estimate: EpsilonEstimate) -> None:
+    """Refuse to compare numbers about different neighbours or different deltas.
+
+    Raises:
+        ClaimError: says which.
+    """
+    if estimate.neighbouring is None or estimate.neighbouring != claim.neighbouring:
+        raise ClaimError(
+            f"the claim is about {claim.neighbouring} neighbours, the estimate about "
+            f"{estimate.neighbouring or 'none that was stated'}; compare numbers of one relation only."
+        )
+    if estimate.delta != claim.delta:
+        raise ClaimError(f"the claim holds at delta {claim.delta:g}, the estimate at {estimate.delta:g}; use one delta.")
+
+
+def judge_claim(claim: PrivacyClaim, estimates: Sequence[EpsilonEstimate], control: Control | None) -> Verdict:
+    """Compare a claim with the primary bounds by the three-way rule.
+
+    ``violated`` if a lower bound exceeds the claim; else ``consistent`` if both the ceiling and the positive control's
+    bound exceed it, so that a violation could have been seen; else ``too_weak``.
+
+    Args:
+        claim: the promised guarantee.
+        estimates: the primary estimate of each target, at confidences that hold jointly.
+        control: the positive control, or ``None``.
+
+    Raises:
+        ClaimError: if the numbers are not about the same neighbours and delta.
+    """
+    for estimate in estimates:
+        check_comparable(claim, estimate)
+    lower = max(estimate.lower for estimate in estimates)
+    ceiling = min(estimate.ceiling for estimate in estimates)
+    reached = control.estimate.lower if control is not None else None
+    numbers = {"lower": lower, "claim": claim.epsilon, "ceiling": ceiling, "control_lower": reached}
+    if lower > claim.epsilon:
+        reason = "The lower bound exceeds the claim: look for the error in the training code or the accounting."
+        return Verdict(rule="claim", outcome="violated", numbers=numbers, reason=reason)
+    wants = _what_would_suffice(claim, estimates[0], ceiling, reached)
+    if wants:
+        return Verdict(rule="claim", outcome="too_weak", numbers=numbers, reason=" ".join(wants))
+    reason = "The bound is below the claim, and the control shows that this audit could have seen more."
+    return Verdict(rule="claim", outcome="consistent", numbers=numbers, reason=reason)
+
+
+def _what_would_suffice(
+    claim: PrivacyClaim, estimate: EpsilonEstimate, ceiling: float, reached: float | None
+) -> list[str]:
+    wants = []
+    if ceiling <= claim.epsilon:
+        needed = canaries_for_ceiling(claim.epsilon, delta=claim.delta, confidence=estimate.confidence)
+        more = (
+            f"about {needed:,} records with coins would lift it above the claim"
+            if needed
+            else f"no number of records up to {MAX_SUGGESTED_RECORDS:,} lifts it above the claim at this delta"
+        )
+        wants.append(f"Its ceiling of {ceiling:.2f} does not reach the claim of {claim.epsilon:.2f}; {more}.")
+    if reached is None:
+        wants.append("There is no control: run one (control.n_models of at least 4) to show what the attack could see.")
+    elif reached <= claim.epsilon:
+        wants.append(
+            f"The positive control, trained without noise and clipping, was shown to leak only {reached:.2f} at least; "
+            "a stronger attack, more shadow models, or inserted canaries would be needed."
+        )
+    return wants
+
+
+def canaries_for_ceiling(epsilon: float, *, delta: float, confidence: float) -> int | None:
+    """Return roughly how many canaries lift the one-run ceiling above ``epsilon``.
+
+    Args:
+        epsilon: the ceiling wanted.
+        delta: the delta of the audit.
+        confidence: the confidence of the bound.
+
+    Returns:
+        the number, rounded up to two digits, with the default share of guesses; ``None`` if even
+        `MAX_SUGGESTED_RECORDS` do not suffice.
+    """
+    n = 100
+    while n <= MAX_SUGGESTED_RECORDS:
+        guesses = 2 * int(default_share(n) * n / 2)
+        if one_run(n, guesses, guesses, delta=delta, confidence=confidence).lower > epsilon:
+            unit = 10 ** (int(math.log10(n)) - 1)
+            return int(math.ceil(n / unit) * unit)
+        n = int(n * 1.1) + 1
+    return None

@@ -1,0 +1,161 @@
+"""The two figures of a report: epsilon from below and from above, and the ROC curves."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from privaudit.report.axis_rows import MAX_NAME, AxisRow, axis_rows, clip
+from privaudit.report.svg import INK, plain_style, to_svg
+from privaudit.report.thin import thin_report
+from privaudit.report.words import attack_text, percent_text
+from privaudit.types import AuditReport, Finding, RocCurve
+
+# Mid-tones: at least 3:1 against white and against near-black.
+BLUE, ORANGE, GREEN, PURPLE, RED, GREY = "#3b82c4", "#c8761f", "#2f9560", "#9b6fc9", "#d0504a", "#808080"
+ROW_COLOURS = {"primary": BLUE, "secondary": GREY, "ceiling": PURPLE, "control": GREEN, "claim": RED}
+LINE_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#a8803a", "#c0619e")
+LINE_STYLES = ("-", "--", "-.", ":")
+LOWEST_RATE = 1e-4
+
+
+def epsilon_axis(report: AuditReport) -> str:
+    """Draw every bound on epsilon, the claim, the ceiling and the control on one axis.
+
+    Numbers for another neighbouring relation or delta than the claim's are left out: they cannot be compared.
+
+    Args:
+        report: the report.
+
+    Returns:
+        An ``<svg>`` element.
+    """
+    rows = axis_rows(report)
+    with plain_style():
+        figure = Figure(figsize=(7.0, 0.75 + 0.5 * max(len(rows), 1)), layout="constrained")
+        axes = figure.add_subplot()
+        largest = max([value for row in rows for value in row.values if math.isfinite(value)], default=1.0)
+        axes.set_xlim(0, max(1.12 * largest, 0.5))
+        axes.set_ylim(len(rows) or 1, 0)
+        for place, row in enumerate(rows):
+            _draw_row(axes, place, row)
+        _draw_claim_line(axes, rows)
+        axes.set_yticks([])
+        axes.spines[["left", "right", "top"]].set_visible(False)
+        axes.set_xlabel("epsilon")
+        said = "; ".join(row.label for row in rows) or "nothing to draw"
+        return to_svg(figure, name="epsilon", title="Epsilon from below and from above", description=said)
+
+
+def _draw_row(axes: Axes, place: int, row: AxisRow) -> None:
+    """Words above, a line below: rows never share height, so labels cannot overlap."""
+    colour, bold = ROW_COLOURS[row.role], row.role in ("primary", "claim")
+    right = axes.get_xlim()[1]
+    label_at = (0.004, place + 0.44)
+    weight = "bold" if bold else "normal"
+    words = axes.text(*label_at, row.label, transform=axes.get_yaxis_transform(), va="bottom", weight=weight)
+    words.set_fontsize(10)
+    words.set_in_layout(False)
+    height, ends = place + 0.68, [min(value, right) for value in row.values]
+    width = 5.0 if bold else 2.5
+    start, stop = (max(ends), right) if row.is_lower else (0, min(ends))
+    # Solid where epsilon may lie; a lower bound excludes what is left of it.
+    axes.plot([start, stop], [height, height], color=colour, linewidth=width, alpha=0.45, solid_capstyle="butt")
+    axes.plot(ends, [height] * len(ends), "|", color=colour, markersize=13, markeredgewidth=2.5, clip_on=False)
+
+
+def _draw_claim_line(axes: Axes, rows: Sequence[AxisRow]) -> None:
+    for row in rows:
+        if row.role == "claim" and math.isfinite(row.values[0]):
+            # Broken where words stand.
+            for place in range(len(rows)):
+                axes.plot([row.values[0]] * 2, [place + 0.52, place + 0.84], color=RED, linewidth=1.2, zorder=0)
+
+
+def roc_findings(report: AuditReport) -> tuple[Finding, ...]:
+    """Return the findings whose curves are drawn: one per attack, each of the first target."""
+    curves = [finding for finding in report.findings("mia") if finding.roc is not None]
+    first = {finding.method: finding for finding in reversed(curves)}
+    return tuple(first[method] for method in dict.fromkeys(finding.method for finding in curves))
+
+
+def roc_caption(report: AuditReport) -> str:
+    """Return what the ROC figure shows, in words."""
+    drawn = roc_findings(report)
+    targets = {finding.params.get("target") for finding in report.findings("mia") if finding.roc is not None}
+    which = f"Target {drawn[0].params.get('target')}, the first of {len(targets)}. " if len(targets) > 1 else ""
+    text = f"{which}Share of members found against share of false alarms, both on logarithmic axes. "
+    text += "The dotted line is guessing. Curves are measured on the records of one model and certify nothing."
+    if claim_curve(report) is not None:
+        text += " If the claim holds, the true rates of no attack lie in the shaded region."
+    return text
+
+
+def claim_curve(report: AuditReport) -> RocCurve | None:
+    """Return the largest true positive rate that the claim allows at each false positive rate, if it was computed."""
+    return next((f.roc for f in report.findings("games") if f.id == "claim" and f.roc is not None), None)
+
+
+def roc_figure(report: AuditReport) -> str:
+    """Draw the ROC curves of the first target on logarithmic axes, with what the claim forbids.
+
+    Args:
+        report: the report.
+
+    Returns:
+        An ``<svg>`` element.
+    """
+    with plain_style():
+        figure = Figure(figsize=(6.0, 5.2), layout="constrained")
+        axes = figure.add_subplot()
+        # Drawn from what report.json keeps, so that a page made anew from the file has the same bytes.
+        report = thin_report(report)
+        drawn, claim = roc_findings(report), claim_curve(report)
+        lowest = min([LOWEST_RATE, *(1 / f.roc.n_out for f in drawn if f.roc is not None and f.roc.n_out)])
+        lowest = 10.0 ** math.floor(math.log10(lowest) + 1e-9)
+        if claim is not None:
+            _draw_forbidden(axes, claim, lowest)
+        grid = np.geomspace(lowest, 1, 200)
+        axes.plot(grid, grid, color=INK, linewidth=1.2, linestyle=":", label="guessing")
+        for place, finding in enumerate(drawn):
+            _draw_curve(axes, finding, place, lowest)
+        _set_axes(axes, lowest)
+        # Below the diagonal nothing happens: the legend goes there.
+        axes.legend(loc="lower right", frameon=False, fontsize=10)
+        return to_svg(figure, name="roc", title="ROC curves", description=roc_caption(report))
+
+
+def _draw_curve(axes: Axes, finding: Finding, place: int, lowest: float) -> None:
+    if finding.roc is None:
+        return
+    colour, style = LINE_COLOURS[place % len(LINE_COLOURS)], LINE_STYLES[place % len(LINE_STYLES)]
+    fpr, tpr = np.maximum(finding.roc.fpr, lowest), np.maximum(finding.roc.tpr, lowest)
+    label = clip(attack_text(finding.method), MAX_NAME)
+    axes.plot(fpr, tpr, color=colour, linestyle=style, linewidth=1.8, drawstyle="steps-post", label=label)
+
+
+def _draw_forbidden(axes: Axes, claim: RocCurve, lowest: float) -> None:
+    inside = claim.fpr >= lowest
+    start = float(np.interp(lowest, claim.fpr, claim.tpr))
+    fpr, tpr = np.append(lowest, claim.fpr[inside]), np.append(start, claim.tpr[inside])
+    axes.plot(fpr, np.maximum(tpr, lowest), color=RED, linewidth=1.5, label="most that the claim allows")
+    axes.fill_between(fpr, np.maximum(tpr, lowest), 1, color=RED, alpha=0.16, linewidth=0)
+
+
+def _set_axes(axes: Axes, lowest: float) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlim(lowest, 1)
+    axes.set_ylim(lowest, 1)
+    ticks = [10.0**power for power in range(round(math.log10(lowest)), 1)]
+    labels = [percent_text(tick) for tick in ticks]
+    axes.set_xticks(ticks, labels)
+    axes.set_yticks(ticks, labels)
+    axes.tick_params(which="minor", length=2)
+    axes.set_xlabel("false positive rate (non-members called members)")
+    axes.set_ylabel("true positive rate (members found)")
+    axes.spines[["right", "top"]].set_visible(False)
+    axes.set_aspect("equal")
+    axes.grid(color=GREY, alpha=0.25, linewidth=0.6)

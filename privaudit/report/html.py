@@ -1,0 +1,65 @@
+"""The report as one self-contained page: no script, nothing fetched."""
+
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from privaudit.report import tables
+from privaudit.report.axis_rows import left_out
+from privaudit.report.figures import epsilon_axis, roc_caption, roc_figure, roc_findings
+from privaudit.report.methods import method_notes
+from privaudit.report.sentences import headline, what_would_suffice
+from privaudit.report.serialise import audit_digest
+from privaudit.types import AuditReport
+
+OUTCOME_WORDS = {"violated": "claim contradicted", "consistent": "claim not contradicted", "too_weak": "audit too weak"}
+MANY_ROWS = 8
+
+
+def render_html(report: AuditReport) -> str:
+    """Return the report as an HTML page; the same report gives the same bytes.
+
+    Args:
+        report: the report.
+
+    Returns:
+        The page; every text from the report is escaped.
+
+    Raises:
+        DataError: if the report holds NaN.
+    """
+    verdict = report.claim_verdict()
+    many_targets = tables.n_targets(report) > tables.MANY_TARGETS
+    return _page().render(
+        name=report.subject.name,
+        outcome=verdict.outcome if verdict else "none",
+        badge=OUTCOME_WORDS.get(verdict.outcome, verdict.outcome) if verdict else "no claim",
+        headline=headline(report),
+        suffices=what_would_suffice(report),
+        # The figures are our own markup; their texts are escaped where they are drawn.
+        axis=Markup(epsilon_axis(report)),
+        left_out=left_out(report),
+        roc=Markup(roc_figure(report)) if roc_findings(report) else None,
+        roc_caption=roc_caption(report) if roc_findings(report) else "",
+        summary=tables.summary_table(report) if many_targets else None,
+        findings=tables.finding_table(report),
+        estimates=tables.estimate_table(report),
+        assumptions=tables.assumptions_of(report),
+        controls=tables.control_table(report),
+        accuracy=tables.accuracy_table(report),
+        others=tables.other_tables(report),
+        verdicts=tables.verdict_table(report),
+        notes=tables.notes_of(report),
+        methods=method_notes(report),
+        provenance=tables.provenance_table(report),
+        digest=audit_digest(report),
+        many_rows=MANY_ROWS,
+    )
+
+
+@cache
+def _page() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(files("privaudit.report").joinpath("page.html").read_text(encoding="utf-8"))

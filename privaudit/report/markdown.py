@@ -1,0 +1,75 @@
+"""The report as markdown for a comment on a pull request."""
+
+import re
+
+from privaudit.report import tables
+from privaudit.report.sentences import headline, what_would_suffice
+from privaudit.report.serialise import audit_digest
+from privaudit.report.tables import Table
+from privaudit.types import AuditReport
+
+# Letters that start markup somewhere in GitHub's markdown, mentions and issue references included.
+ACTIVE = re.compile(r"([\\`*_{}\[\]<|~#!$@&])")
+LINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])")
+ESTIMATE_COLUMNS = ("finding", "kind", "epsilon", "confidence", "neighbours", "ceiling", "validity")
+MOST_ROWS = 12
+
+
+def render_markdown(report: AuditReport) -> str:
+    """Return the report in short: the verdict and small tables.
+
+    Args:
+        report: the report.
+
+    Returns:
+        GitHub-flavoured markdown in which no text from the report is markup.
+
+    Raises:
+        DataError: if the report holds NaN.
+    """
+    many = tables.n_targets(report) > tables.MANY_TARGETS
+    parts = [
+        f"### Privacy audit: {inert(report.subject.name)}",
+        f"**{inert(headline(report))}**",
+        inert(what_would_suffice(report)),
+        _titled("Epsilon", _columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
+        _titled("Membership inference", tables.summary_table(report) if many else tables.finding_table(report)),
+        _titled("Positive control", tables.control_table(report)),
+        _titled("Accuracy", tables.accuracy_table(report)),
+        f"Digest of this audit: `{audit_digest(report)}` (detects damage, not forgery).",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def inert(text: str) -> str:
+    """Return text that markdown shows as it is: one line, no markup, no HTML, no mention, no link.
+
+    >>> inert("a|b <script>")
+    'a&#124;b &#60;script>'
+    """
+    flat = "".join(letter if letter.isprintable() else " " for letter in text)
+    safe = ACTIVE.sub(lambda match: f"&#{ord(match.group())};", " ".join(flat.split()))
+    # Bare addresses become links by themselves; lists, quotes and headings need their mark at the start.
+    safe = LINK.sub(lambda match: match.group()[:-1] + f"&#{ord(match.group()[-1])};", safe)
+    return re.sub(
+        r"^([-+=:>]|\d+[.)](?=\s|$))", lambda match: match.group()[:-1] + f"&#{ord(match.group()[-1])};", safe
+    )
+
+
+def _titled(title: str, table: Table) -> str:
+    if not table.rows:
+        return ""
+    rows = table.rows[:MOST_ROWS]
+    lines = [_line(table.head), _line(("---",) * len(table.head), is_raw=True), *(_line(row) for row in rows)]
+    left = len(table.rows) - len(rows)
+    more = f"\n\n{left} more rows stand in the full report." if left else ""
+    return f"**{title}**\n\n" + "\n".join(lines) + more
+
+
+def _line(cells: tuple[str, ...], *, is_raw: bool = False) -> str:
+    return "| " + " | ".join(cell if is_raw else inert(cell) for cell in cells) + " |"
+
+
+def _columns(table: Table, wanted: tuple[str, ...]) -> Table:
+    places = [table.head.index(name) for name in wanted]
+    return Table(head=wanted, rows=tuple(tuple(row[place] for place in places) for row in table.rows))

@@ -1,0 +1,65 @@
+"""What each method does, in plain words, and who published it."""
+
+from privaudit.report.words import attack_text
+from privaudit.types import AuditReport
+
+METHODS = {
+    "loss": (
+        "Calls a record a member if the model's loss on it is small. Needs no shadow models; the weakest yardstick.",
+        (
+            "Yeom, Giacomelli, Fredrikson, Jha. Privacy Risk in Machine Learning: Analyzing the Connection to "
+            "Overfitting. CSF 2018."
+        ),
+    ),
+    "lira": (
+        (
+            "Fits, for each record, how confident shadow models are that trained on it and that did not, and asks "
+            "which of the two the target resembles."
+        ),
+        (
+            "Carlini, Chien, Nasr, Song, Terzis, Tramèr. Membership Inference Attacks From First Principles. IEEE S&P "
+            "2022."
+        ),
+    ),
+    "rmia": (
+        (
+            "Compares the target's confidence in a record with its confidence in many population records, each against "
+            "what shadow models expect."
+        ),
+        "Zarifzadeh, Liu, Shokri. Low-Cost High-Power Membership Inference Attacks. ICML 2024.",
+    ),
+    "one_run": (
+        (
+            "Turns right and wrong guesses about many independent fair coins of one training run into a lower bound on "
+            "epsilon. How many guesses are made is fixed before the answers are looked at."
+        ),
+        "Steinke, Nasr, Jagielski. Privacy Auditing with One (1) Training Run. NeurIPS 2023.",
+    ),
+    "pld": (
+        (
+            "Computes the guarantee of DP-SGD from its noise, sampling rate and steps with privacy loss distributions: "
+            "an upper bound, true if training did what it says."
+        ),
+        (
+            "Koskela, Jälkö, Honkela. Computing Tight Differential Privacy Guarantees Using FFT. AISTATS 2020; "
+            "Doroshenko, Ghazi, Kamath, Kumar, Manurangsi. Connect the Dots: Tighter Discrete Approximations of "
+            "Privacy Loss Distributions. PoPETs 2022."
+        ),
+    ),
+}
+
+
+def method_notes(report: AuditReport) -> tuple[tuple[str, str, str], ...]:
+    """Return name, explanation and source of each known method that the report uses.
+
+    Args:
+        report: the report.
+
+    Returns:
+        In the order of first use.
+    """
+    used: list[str] = []
+    for section in report.sections:
+        for finding in section.findings:
+            used += [finding.method, *(estimate.method for estimate in finding.estimates)]
+    return tuple((attack_text(name), *METHODS[name]) for name in dict.fromkeys(used) if name in METHODS)

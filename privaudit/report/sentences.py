@@ -1,0 +1,131 @@
+"""The verdict in a sentence; html, markdown and the command all print this one."""
+
+import math
+from collections.abc import Sequence
+
+from privaudit.report.words import attack_text, claim_text, epsilon_text, metric_of, percent_text
+from privaudit.types import AuditReport, EpsilonEstimate, Finding, PrivacyClaim, Verdict
+
+LOW_RATE = 0.001
+
+
+def headline(report: AuditReport) -> str:
+    """Return what the audit found in one plain sentence.
+
+    Args:
+        report: the report.
+
+    Returns:
+        The verdict on the claim with its numbers; without a claim, how much leaks.
+    """
+    verdict, claim = report.claim_verdict(), report.claim
+    if claim is None or math.isinf(claim.epsilon) or verdict is None:
+        return f"{_no_verdict(claim)} {_leak(report)}"
+    says = {"violated": _violated, "consistent": _consistent, "too_weak": _too_weak}.get(verdict.outcome)
+    return says(report, claim, verdict) if says else f"The claim of {claim_text(claim)}: {verdict.outcome}."
+
+
+def what_would_suffice(report: AuditReport) -> str:
+    """Return the reason behind the claim verdict, which names what would settle an open one; "" without a verdict."""
+    verdict = report.claim_verdict()
+    return verdict.reason if verdict else ""
+
+
+def claim_number(report: AuditReport, name: str) -> float | None:
+    """Return ``lower``, ``ceiling`` or ``control_lower`` as the claim verdict used it.
+
+    Args:
+        report: the report.
+        name: which of the three.
+
+    Returns:
+        The verdict's own number; where it has none, the same number read off the primary estimates and the controls.
+    """
+    verdict = report.claim_verdict()
+    if verdict and verdict.numbers.get(name) is not None:
+        return verdict.numbers[name]
+    if name == "control_lower":
+        return max((control.estimate.lower for control in report.controls), default=None)
+    return max((getattr(estimate, name) for _, estimate in report.primary_estimates()), default=None)
+
+
+def _violated(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str:
+    return f"The audit contradicts the claim of {claim_text(claim)}: it shows {_shown(report)}{_confidence(report)}."
+
+
+def _consistent(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str:
+    control, ceiling = claim_number(report, "control_lower"), claim_number(report, "ceiling")
+    seen = "" if control is None else f"; on the control the same attack shows epsilon >= {epsilon_text(control)}"
+    could = "" if ceiling is None else f" and could have shown up to {epsilon_text(ceiling)}"
+    return (
+        f"The audit is consistent with the claim of {claim_text(claim)}: it shows "
+        f"{_shown(report)}{_confidence(report)}{could}{seen}."
+    )
+
+
+def _too_weak(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str:
+    start = f"The audit was too weak to contradict or support the claim of {claim_text(claim)}: it shows "
+    return f"{start}{_shown(report)}, and {_weakness(report, claim)}."
+
+
+def _weakness(report: AuditReport, claim: PrivacyClaim) -> str:
+    control, ceiling = claim_number(report, "control_lower"), claim_number(report, "ceiling")
+    if ceiling is not None and ceiling <= claim.epsilon:
+        return f"could never have shown more than {epsilon_text(ceiling)}"
+    if control is None:
+        return "no control shows what this attack could have seen"
+    return f"on the control, where nothing was held back, the same attack shows only epsilon >= {epsilon_text(control)}"
+
+
+def _shown(report: AuditReport) -> str:
+    lower = claim_number(report, "lower")
+    return "no bound on epsilon" if lower is None else f"epsilon >= {epsilon_text(lower)}"
+
+
+def _confidence(report: AuditReport) -> str:
+    """The joint confidence: targets share the error rate, each bound alone has a higher one."""
+    joint = 1 - sum(1 - estimate.confidence for _, estimate in report.primary_estimates())
+    return f" with {percent_text(joint)} confidence" if 0 < joint < 1 else ""
+
+
+def _no_verdict(claim: PrivacyClaim | None) -> str:
+    if claim is None or math.isinf(claim.epsilon):
+        return "No privacy guarantee was claimed."
+    return f"The claim of {claim_text(claim)} was not judged."
+
+
+def _leak(report: AuditReport) -> str:
+    attacks = attack_aucs(report)
+    bounds = [estimate for _, estimate in report.primary_estimates()]
+    if not attacks:
+        return "No attack was run." if not bounds else f"The audit shows {_largest(bounds)}."
+    name, auc = max(attacks.items(), key=lambda item: item[1])
+    which = f"the strongest of {len(attacks)} attacks ({attack_text(name)})" if len(attacks) > 1 else attack_text(name)
+    shown = f"; the audit shows {_largest(bounds)}{_confidence(report)}" if bounds else ""
+    return f"Telling members from non-members, {which} reaches an AUC of {auc:.3f}{_low_rate(report, name)}{shown}."
+
+
+def _largest(bounds: Sequence[EpsilonEstimate]) -> str:
+    return f"epsilon >= {epsilon_text(max(estimate.lower for estimate in bounds))}"
+
+
+def _low_rate(report: AuditReport, attack: str) -> str:
+    rates = _values([f for f in report.findings("mia") if f.method == attack], "tpr_at_fpr", LOW_RATE)
+    if not rates:
+        return ""
+    return f" and finds {percent_text(sum(rates) / len(rates))} of the members at {percent_text(LOW_RATE)} false alarms"
+
+
+def attack_aucs(report: AuditReport) -> dict[str, float]:
+    """Return the mean AUC over the targets for each attack that has one."""
+    means = {}
+    for method in dict.fromkeys(finding.method for finding in report.findings("mia")):
+        values = _values([f for f in report.findings("mia") if f.method == method], "auc", None)
+        if values:
+            means[method] = sum(values) / len(values)
+    return means
+
+
+def _values(findings: Sequence[Finding], name: str, at: float | None) -> list[float]:
+    metrics = [metric_of(finding.metrics, name, at) for finding in findings]
+    return [metric.value for metric in metrics if metric is not None and metric.value is not None]

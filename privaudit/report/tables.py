@@ -1,0 +1,240 @@
+"""The report as tables of text, shared by the page and the markdown; nothing here is escaped yet."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from privaudit.report.words import (
+    NEIGHBOURING_NAMES,
+    NOT_MEASURABLE,
+    attack_text,
+    delta_text,
+    epsilon_text,
+    estimate_text,
+    metric_of,
+    metric_text,
+    percent_text,
+)
+from privaudit.types import AuditReport, EpsilonEstimate, EstimateKind, Finding, Metric
+
+SHOWN_AS_TABLE = ("auc", "tpr_at_fpr")
+MANY_TARGETS = 4
+LONGEST_VALUE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of text under a head.
+
+    Attributes:
+        head: one text per column.
+        rows: as many texts each.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def attack_findings(report: AuditReport) -> tuple[Finding, ...]:
+    """Return the membership findings that hold an AUC or a true positive rate."""
+    return tuple(f for f in report.findings("mia") if any(metric.name in SHOWN_AS_TABLE for metric in f.metrics))
+
+
+def target_of(finding: Finding) -> str:
+    """Return the number of the finding's target as text, "" if it has none."""
+    return str(finding.params.get("target", ""))
+
+
+def n_targets(report: AuditReport) -> int:
+    """Return how many targets were attacked."""
+    return len({target_of(finding) for finding in attack_findings(report)})
+
+
+def finding_table(report: AuditReport) -> Table:
+    """Return one row per attack and target: AUC and true positive rates with their intervals."""
+    rates = _rates(report)
+    rows = [
+        (
+            attack_text(finding.method),
+            target_of(finding),
+            metric_text(metric_of(finding.metrics, "auc")),
+            *(metric_text(metric_of(finding.metrics, "tpr_at_fpr", rate), gap="\n") for rate in rates),
+        )
+        for finding in attack_findings(report)
+    ]
+    return Table(head=("attack", "target", "AUC", *_rate_heads(rates)), rows=tuple(rows))
+
+
+def summary_table(report: AuditReport) -> Table:
+    """Return one row per attack: mean and range over the targets."""
+    rates, findings = _rates(report), attack_findings(report)
+    rows = []
+    for method in dict.fromkeys(finding.method for finding in findings):
+        group = [finding for finding in findings if finding.method == method]
+        cells = [_mean_and_range([metric_of(f.metrics, "auc") for f in group])]
+        cells += [_mean_and_range([metric_of(f.metrics, "tpr_at_fpr", rate) for f in group]) for rate in rates]
+        rows.append((attack_text(method), str(len(group)), *cells))
+    return Table(head=("attack", "targets", "AUC", *_rate_heads(rates)), rows=tuple(rows))
+
+
+def _rates(report: AuditReport) -> list[float]:
+    metrics = (metric for finding in attack_findings(report) for metric in finding.metrics)
+    return sorted({metric.at for metric in metrics if metric.name == "tpr_at_fpr" and metric.at is not None})
+
+
+def _rate_heads(rates: Iterable[float]) -> tuple[str, ...]:
+    return tuple(f"TPR at {percent_text(rate)} FPR" for rate in rates)
+
+
+def _mean_and_range(metrics: Sequence[Metric | None]) -> str:
+    values = [metric.value for metric in metrics if metric is not None and metric.value is not None]
+    if not values:
+        return NOT_MEASURABLE
+    is_rate = any(metric is not None and metric.name == "tpr_at_fpr" for metric in metrics)
+    text = percent_text if is_rate else "{:.3f}".format
+    missing = len(metrics) - len(values)
+    left_out = f"; {missing} {NOT_MEASURABLE}" if missing else ""
+    return f"{text(sum(values) / len(values))} ({text(min(values))} to {text(max(values))}{left_out})"
+
+
+def estimate_table(report: AuditReport) -> Table:
+    """Return every statement about epsilon, the primary ones first."""
+    primary = {(finding.id, estimate.method) for finding, estimate in report.primary_estimates()}
+    found = [(f, e) for section in report.sections for f in section.findings for e in f.estimates]
+    found.sort(key=lambda pair: (pair[0].id, pair[1].method) not in primary)
+    rows = [_estimate_row(f, e, (f.id, e.method) in primary) for f, e in found]
+    head = ("finding", "method", "kind", "epsilon", "confidence", "neighbours", "delta", "made from", "ceiling")
+    return Table(head=(*head, "validity"), rows=tuple(rows))
+
+
+def _estimate_row(finding: Finding, estimate: EpsilonEstimate, is_primary: bool) -> tuple[str, ...]:
+    is_upper = estimate.kind is EstimateKind.UPPER_BOUND
+    return (
+        f"{finding.id} (primary)" if is_primary else finding.id,
+        estimate.method,
+        str(estimate.kind).replace("_", " "),
+        estimate_text(estimate),
+        "computed" if estimate.confidence == 1 else percent_text(estimate.confidence),
+        NEIGHBOURING_NAMES[estimate.neighbouring],
+        delta_text(estimate.delta),
+        _made_from(estimate),
+        "" if is_upper else epsilon_text(estimate.ceiling),
+        str(estimate.validity).replace("_", " "),
+    )
+
+
+def assumptions_of(report: AuditReport) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each method that states assumptions with them, once per distinct list."""
+    found = [e for section in report.sections for f in section.findings for e in f.estimates]
+    found += [control.estimate for control in report.controls]
+    return tuple(dict.fromkeys((e.method, tuple(e.assumptions)) for e in found if e.assumptions))
+
+
+def _made_from(estimate: EpsilonEstimate) -> str:
+    if "n_canaries" in estimate.diagnostics:
+        words = (("n_canaries", "canaries"), ("n_guesses", "guesses"), ("n_correct", "right"))
+        counts = [f"{estimate.diagnostics[key]:g} {word}" for key, word in words if key in estimate.diagnostics]
+        return ", ".join(counts)
+    if estimate.n_in is not None and estimate.n_out is not None:
+        return f"{estimate.n_in} in, {estimate.n_out} out"
+    return ""
+
+
+def control_table(report: AuditReport) -> Table:
+    """Return one row per positive control."""
+    rows = [
+        (
+            control.name,
+            attack_text(control.attack),
+            str(control.n_models),
+            estimate_text(control.estimate),
+            percent_text(control.estimate.confidence),
+            epsilon_text(control.estimate.ceiling),
+            "; ".join(f"{metric.name} {metric_text(metric)}" for metric in control.metrics),
+        )
+        for control in report.controls
+    ]
+    head = ("control", "attack", "models", "epsilon", "confidence", "ceiling", "measured")
+    return Table(head=head, rows=tuple(rows))
+
+
+def accuracy_table(report: AuditReport) -> Table:
+    """Return each target's accuracy on members, non-members and the population."""
+    names = ("accuracy_in", "accuracy_out", "accuracy_population")
+    rows = [
+        (target_of(finding) or finding.id, *(metric_text(metric_of(finding.metrics, name)) for name in names))
+        for finding in report.findings("mia")
+        if any(metric.name in names for metric in finding.metrics)
+    ]
+    return Table(head=("target", "on members", "on non-members", "on the population"), rows=tuple(rows))
+
+
+def verdict_table(report: AuditReport) -> Table:
+    """Return one row per verdict with the numbers it rests on."""
+    rows = [
+        (
+            verdict.rule,
+            verdict.outcome.replace("_", " "),
+            ", ".join(f"{name} {_number(value)}" for name, value in verdict.numbers.items()),
+            verdict.reason,
+        )
+        for verdict in report.verdicts
+    ]
+    return Table(head=("rule", "outcome", "numbers", "reason"), rows=tuple(rows))
+
+
+def other_tables(report: AuditReport) -> tuple[tuple[str, Table], ...]:
+    """Return the sections that have no place of their own: their titles and every metric of every finding."""
+    tables = []
+    for section in report.sections:
+        if section.kind in ("mia", "games"):
+            continue
+        rows = [
+            (
+                finding.id,
+                finding.method,
+                metric.name,
+                "" if metric.at is None else f"{metric.at:g}",
+                metric_text(metric),
+            )
+            for finding in section.findings
+            for metric in finding.metrics
+        ]
+        table = Table(head=("finding", "method", "metric", "at", "value"), rows=tuple(rows))
+        tables.append((section.title, table))
+    return tuple(tables)
+
+
+def provenance_table(report: AuditReport) -> Table:
+    """Return what the audit was made from, one row per key path."""
+    subject = {"name": report.subject.name, "model": report.subject.model_digest, "data": report.subject.data_digest}
+    rows = [*_flat({"subject": subject}), *_flat(report.provenance)]
+    return Table(head=("key", "value"), rows=tuple(rows))
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        path = f"{above}{key}"
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{path}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+            rows.append((path, text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"))
+    return rows
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
+
+
+def notes_of(report: AuditReport) -> tuple[str, ...]:
+    """Return every note of sections and findings, and how each metric was read off, once each."""
+    notes: list[str] = []
+    for section in report.sections:
+        notes += section.notes
+        for finding in section.findings:
+            notes += finding.notes
+            notes += [f"{metric.name}: {metric.rule}" for metric in finding.metrics if metric.rule]
+    return tuple(dict.fromkeys(notes))

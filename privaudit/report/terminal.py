@@ -1,0 +1,42 @@
+"""The report in a terminal: the verdict and one short table."""
+
+from privaudit.report import tables
+from privaudit.report.sentences import headline, what_would_suffice
+from privaudit.report.tables import Table
+from privaudit.types import AuditReport
+
+
+def render_text(report: AuditReport) -> str:
+    """Return the report in a few lines of plain text.
+
+    Args:
+        report: the report.
+    """
+    many = tables.n_targets(report) > tables.MANY_TARGETS
+    found = tables.summary_table(report) if many else tables.finding_table(report)
+    parts = [
+        headline(report),
+        what_would_suffice(report),
+        plain_table(found),
+        plain_table(tables.estimate_table(report), 7),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def plain_table(table: Table, n_columns: int | None = None) -> str:
+    """Return a table in aligned columns; control characters are shown as spaces.
+
+    Args:
+        table: the table.
+        n_columns: keep the first ones only.
+    """
+    if not table.rows:
+        return ""
+    rows = [[_printable(cell) for cell in row[:n_columns]] for row in (table.head, *table.rows)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines)
+
+
+def _printable(text: object) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in str(text))

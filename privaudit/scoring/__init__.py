@@ -1,0 +1,1 @@
+"""Reads signals off models. Importing this package imports no torch."""

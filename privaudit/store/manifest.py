@@ -1,0 +1,123 @@
+"""What the stored models were made from; stale files are refused with the reason."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from privaudit._version import __version__
+from privaudit.errors import CorruptStoreError, StoreError, StoreVersionError
+from privaudit.store.atomic import write_text
+
+MANIFEST_VERSION = 1
+LIBRARIES = ("numpy", "opacus", "torch")  # what the bytes of a trained model depend on
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of privaudit and of the libraries that training depends on, read without importing them."""
+    return {"privaudit": __version__, **{name: metadata.version(name) for name in LIBRARIES}}
+
+
+def digest(content: Any) -> str:
+    """SHA-256 of a JSON-able value in canonical form.
+
+    >>> digest({"b": 1, "a": [1, 2]}) == digest({"a": [1, 2], "b": 1})
+    True
+    """
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything the trained models are a function of, and the config they were asked for with.
+
+    Attributes:
+        data: digest and settings of the data.
+        recipe: settings of the model and its training, with the digests of the user's own files.
+        design: settings of the design.
+        versions: of the libraries.
+        config: the audit config, without what enters no digest (out, engine, device names).
+    """
+
+    data: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    design: Mapping[str, Any]
+    versions: Mapping[str, str]
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def digests(self) -> dict[str, str]:
+        """One digest per part."""
+        return {part: digest(getattr(self, part)) for part in ("data", "recipe", "design", "versions")}
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write the manifest, whole or not at all."""
+    content = {"schema_version": MANIFEST_VERSION, "digests": manifest.digests(), **asdict(manifest)}
+    write_text(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        StoreError: if there is none.
+        StoreVersionError: if it was written by another schema version.
+        CorruptStoreError: if it is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version = content["schema_version"]
+        if version == MANIFEST_VERSION:
+            return Manifest(**{part: content[part] for part in ("data", "recipe", "design", "versions", "config")})
+    except FileNotFoundError:
+        raise StoreError(f"{path.parent} holds no audit (no manifest.json). Run `privaudit run --out {path.parent}`.") from None
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise CorruptStoreError(f"{path} is damaged ({error}). Restore it, or choose another --out.") from None
+    raise StoreVersionError(f"{path}: schema version {version}; this release reads {MANIFEST_VERSION}. Choose another --out.")
+
+
+def check_same(stored: Manifest, wanted: Manifest, folder: Path, *, accept_versions: bool = False) -> None:
+    """Refuse to use models that were made from something else.
+
+    Args:
+        stored: the manifest in the folder.
+        wanted: the manifest of the audit asked for.
+        folder: for the message.
+        accept_versions: use models of other library versions.
+
+    Raises:
+        StoreVersionError: names the settings that differ.
+    """
+    for part in ("data", "recipe", "design", "versions"):
+        if part == "versions" and accept_versions:
+            continue
+        changes = list(differences(getattr(stored, part), getattr(wanted, part), part))
+        if changes:
+            shown = "; ".join(changes[:4]) + ("; ..." if len(changes) > 4 else "")
+            more = " (or --accept-versions to use them as they are)" if part == "versions" else ""
+            raise StoreVersionError(
+                f"{folder} holds models of another audit: {shown}. Old models are never reused: choose another --out, "
+                f"or delete that folder{more}."
+            )
+
+
+def differences(old: Any, new: Any, key: str) -> Iterator[str]:
+    """Yield ``key: old -> new`` for every leaf that differs.
+
+    >>> list(differences({"lr": 0.25}, {"lr": 0.5}, "recipe"))
+    ['recipe.lr: 0.25 -> 0.5']
+    """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in sorted({*old, *new}):
+            yield from differences(old.get(name), new.get(name), f"{key}.{name}")
+    elif json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True):
+        yield f"{key}: {_short(old)} -> {_short(new)}"
+
+
+def _short(value: Any) -> str:
+    text = value[:12] if isinstance(value, str) and len(value) == 64 else json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."

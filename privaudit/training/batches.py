@@ -1,0 +1,41 @@
+"""How records get into batches."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.training.recipe import Recipe
+
+
+def poisson_batches(n: int, *, sample_rate: float, steps: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Yield Poisson samples: every record independently with the same probability in every step.
+
+    Drawn in float64: a float32 uniform would round the rate. A batch may be empty.
+
+    Args:
+        n: number of records.
+        sample_rate: the probability.
+        steps: number of batches.
+        rng: source of randomness.
+    """
+    for _ in range(steps):
+        yield np.flatnonzero(rng.random(n) < sample_rate)
+
+
+def shuffled_batches(n: int, *, batch_size: int, epochs: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Yield each epoch's records in a new order, cut into batches; the last one may be short."""
+    for _ in range(epochs):
+        order = rng.permutation(n)
+        for start in range(0, n, batch_size):
+            yield order[start : start + batch_size]
+
+
+def recipe_batches(recipe: Recipe, n: int, rng: np.random.Generator) -> tuple[Iterator[NDArray[np.int64]], int]:
+    """Return a recipe's batches and how many there are."""
+    if recipe.steps is not None and recipe.sample_rate is not None:
+        return poisson_batches(n, sample_rate=recipe.sample_rate, steps=recipe.steps, rng=rng), recipe.steps
+    assert recipe.epochs is not None and recipe.batch_size is not None
+    batches = shuffled_batches(n, batch_size=recipe.batch_size, epochs=recipe.epochs, rng=rng)
+    return batches, recipe.epochs * math.ceil(n / recipe.batch_size)

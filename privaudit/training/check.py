@@ -1,0 +1,35 @@
+"""Tries the model on two records before the first training."""
+
+import torch
+from opacus.validators import ModuleValidator
+
+from privaudit.data.dataset import Dataset
+from privaudit.errors import UnsupportedError
+from privaudit.training.model_spec import ModelSpec
+from privaudit.training.networks import build_network, check_outputs
+from privaudit.training.randomness import isolated_random_state, one_thread
+
+
+def check_network(spec: ModelSpec, dataset: Dataset, *, is_private: bool) -> None:
+    """Refuse a model that cannot be trained on these records.
+
+    Args:
+        spec: which model.
+        dataset: the records.
+        is_private: whether every layer must have per-record gradients.
+
+    Raises:
+        ConfigError: if it cannot be built.
+        UnsupportedError: if its outputs are no classification, or a layer has no per-record gradient.
+    """
+    with one_thread(), isolated_random_state(0, torch.device("cpu")):
+        network = build_network(spec, record_shape=dataset.record_shape, n_classes=dataset.n_classes)
+        check_outputs(network, torch.tensor(dataset.features[:2]), dataset.n_classes)
+    if not any(weight.requires_grad for weight in network.parameters()):
+        raise UnsupportedError(f"{spec.build} has no weights to train.")
+    problems = ModuleValidator.validate(network, strict=False) if is_private and spec.train is None else []
+    if problems:
+        raise UnsupportedError(
+            f"DP-SGD needs a gradient per record, and this model has layers without: {str(problems[0]).splitlines()[0]} "
+            "Replace BatchNorm by GroupNorm, or take the layer out."
+        )

@@ -1,0 +1,65 @@
+"""Where trainings run; the same tasks give the same bytes on every executor."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from privaudit.interfaces import Executor, Result, Task
+
+
+@dataclass(frozen=True, slots=True)
+class InlineExecutor:
+    """One task after the other in this process."""
+
+    name: ClassVar[str] = "inline"
+    workers: int = 1
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Yield results in the order of the tasks."""
+        return map(function, tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessExecutor:
+    """Worker processes (joblib's loky), one thread each.
+
+    Attributes:
+        workers: number of processes.
+    """
+
+    name: ClassVar[str] = "process"
+    workers: int
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Yield results as they come; a closed generator or an interrupt ends the workers."""
+        from joblib import Parallel, delayed, parallel_config
+        from joblib.externals.loky import get_reusable_executor
+
+        finished = False
+        try:
+            with parallel_config(backend="loky", inner_max_num_threads=1):
+                parallel = Parallel(n_jobs=self.workers, return_as="generator_unordered", batch_size=1)
+                yield from parallel(delayed(function)(task) for task in tasks)
+            finished = True
+        finally:
+            # what is in flight after an interrupt is lost on purpose; finished files are on disk already
+            if not finished:
+                get_reusable_executor().shutdown(wait=False, kill_workers=True)
+
+
+def available_cores() -> int:
+    """Number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def make_executor(kind: str, workers: int | str, *, device_type: str = "cpu") -> Executor:
+    """Build an executor.
+
+    Args:
+        kind: ``inline`` or ``process``.
+        workers: a number, or ``auto``: one per core on the CPU, one on an accelerator.
+        device_type: where the models are trained.
+    """
+    count = (available_cores() if device_type == "cpu" else 1) if workers == "auto" else int(workers)
+    return InlineExecutor() if kind == "inline" else ProcessExecutor(workers=count)

@@ -1,0 +1,59 @@
+"""One model, one batch after the other, without privacy."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from privaudit.config import OptimizerConfig
+from privaudit.training.batches import recipe_batches
+from privaudit.training.recipe import Recipe
+
+
+def classification_loss(output: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the summed cross-entropy; one output z per record counts as the two logits (0, z).
+
+    Args:
+        output: ``(n, n_classes)``, ``(n, 1)`` or ``(n,)`` logits.
+        labels: ``(n,)`` classes.
+    """
+    if output.ndim == 1:
+        output = output[:, None]
+    if output.shape[1] == 1:
+        output = torch.cat([torch.zeros_like(output), output], dim=1)
+    return nn.functional.cross_entropy(output, labels, reduction="sum")
+
+
+def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """Build the optimizer that a recipe names."""
+    if config.name == "sgd":
+        return torch.optim.SGD(
+            network.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay
+        )
+    kind = torch.optim.Adam if config.name == "adam" else torch.optim.AdamW
+    return kind(network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+
+
+def train_plain(
+    network: nn.Module, features: torch.Tensor, labels: torch.Tensor, *, recipe: Recipe, rng: np.random.Generator
+) -> None:
+    """Train a model in place without clipping or noise.
+
+    Shuffled batches are averaged over their own size; Poisson batches are divided by the public expected size, as
+    under DP, so that the positive control differs from the private recipe in clip and noise only.
+
+    Args:
+        network: the model, on the device of the data.
+        features: ``(n, ...)`` its records.
+        labels: ``(n,)`` their classes.
+        recipe: how to train.
+        rng: source of the batches.
+    """
+    optimizer = make_optimizer(network, recipe.optimizer)
+    batches, _ = recipe_batches(recipe, len(features), rng)
+    network.train()
+    for rows in batches:
+        picked = torch.from_numpy(rows).to(features.device)
+        optimizer.zero_grad()
+        loss = classification_loss(network(features[picked]), labels[picked])
+        (loss / (recipe.expected_batch_size or len(rows))).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()

@@ -1,0 +1,81 @@
+"""Trains model number t of a job and stores it."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from privaudit.data.user_code import load_function
+from privaudit.errors import ConfigError, PrivauditError
+from privaudit.store.folder import AuditFolder
+from privaudit.training.dpsgd import train_private
+from privaudit.training.job import TrainingJob
+from privaudit.training.loop import train_plain
+from privaudit.training.networks import build_network
+from privaudit.training.randomness import isolated_random_state, one_thread, seeds_of_model
+from privaudit.training.weights import save_weights, weights_are_finite
+
+
+class Outcome(NamedTuple):
+    """How one model's work ended; errors travel as text, since not every exception survives a process border."""
+
+    model: int
+    error: str = ""
+    diverged: bool = False
+
+
+def train_one(job: TrainingJob, model: int) -> Outcome:
+    """Train one model on its own records with its own seeds, and store it when it is done.
+
+    Args:
+        job: the audit's job.
+        model: number of the model.
+
+    Returns:
+        the outcome; a model whose weights are not finite is reported and not stored.
+    """
+    try:
+        with one_thread():
+            network = trained_network(job, model)
+    except PrivauditError as error:
+        return Outcome(model, str(error))
+    except Exception as error:  # the user's model and training function may raise anything
+        return Outcome(model, f"{type(error).__name__}: {error}")
+    if not weights_are_finite(network):
+        return Outcome(model, "training diverged: its weights are not finite", diverged=True)
+    save_weights(AuditFolder(job.folder).model(model), network)
+    return Outcome(model)
+
+
+def trained_network(job: TrainingJob, model: int) -> nn.Module:
+    """Build and train one model; a function of the job and the model's number only."""
+    device = torch.device(job.device)
+    seeds = seeds_of_model(job.seed, model)
+    rows = job.members(model)
+    features = torch.from_numpy(job.features[rows]).to(device)
+    labels = torch.from_numpy(job.labels[rows]).to(device)
+    recipe = job.recipe(model)
+    rng = np.random.default_rng(seeds.batches)
+    with isolated_random_state(seeds.weights, device):
+        network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes).to(device)
+        if job.spec.train is not None:
+            network = _train_with_user_code(job, network, features, labels, model)
+        elif recipe.dp is not None:
+            train_private(network, features, labels, recipe=recipe, rng=rng, noise_seed=seeds.noise)
+        else:
+            train_plain(network, features, labels, recipe=recipe, rng=rng)
+    return network
+
+
+def _train_with_user_code(
+    job: TrainingJob, network: nn.Module, features: torch.Tensor, labels: torch.Tensor, model: int
+) -> nn.Module:
+    """Call ``train(model, features, labels, recipe=..., seed=...)``; it may return another module."""
+    assert job.spec.train is not None
+    train = load_function(job.spec.train, job.spec.base)
+    seed = seeds_of_model(job.seed, model).batches
+    trained = train(network, features, labels, recipe=job.recipe(model), seed=seed)
+    if not isinstance(trained, nn.Module):
+        raise ConfigError(f"{job.spec.train} must return the trained torch.nn.Module; got {type(trained).__name__}.")
+    return trained

@@ -1,0 +1,52 @@
+"""Random states of one model's training, kept apart from everyone else's."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from privaudit.data.seeds import model_seed
+
+
+class ModelSeeds(NamedTuple):
+    """Independent seeds of one model: initial weights and dropout, batches, noise."""
+
+    weights: int
+    batches: int
+    noise: int
+
+
+def seeds_of_model(root: int, model: int) -> ModelSeeds:
+    """Derive a model's seeds from the root seed and its number alone, so that workers cannot change them."""
+    words = model_seed(root, model).generate_state(3, dtype=np.uint64)
+    return ModelSeeds(*(int(word) >> 1 for word in words))
+
+
+@contextmanager
+def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed the global generators that user code may draw from, and put them back afterwards."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: the same sums in the same order everywhere, and no fight between workers."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

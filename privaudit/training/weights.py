@@ -1,0 +1,47 @@
+"""Weights on disk: safetensors, whole or not at all."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import nn
+
+from privaudit.errors import CorruptStoreError, StoreError
+from privaudit.store.atomic import write_bytes
+
+
+def save_weights(path: Path, network: nn.Module) -> None:
+    """Write a model's state, buffers included.
+
+    Args:
+        path: the file.
+        network: the model; tied weights are stored once per name.
+    """
+    state = {name: tensor.detach().clone().contiguous() for name, tensor in network.state_dict().items()}
+    write_bytes(path, save(dict(sorted(state.items()))))
+
+
+def load_weights(path: Path, network: nn.Module) -> None:
+    """Put stored weights into a model.
+
+    Raises:
+        StoreError: if the file is missing.
+        CorruptStoreError: if it is damaged, or holds another model.
+    """
+    try:
+        state = load(path.read_bytes())
+        network.load_state_dict(state)
+    except FileNotFoundError:
+        raise StoreError(f"{path}: no such file. Run the audit again; finished models are kept.") from None
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise CorruptStoreError(
+            f"{path} does not hold this model ({reason}). Delete this file and run the same command again; "
+            "only this model is trained again."
+        ) from None
+
+
+def weights_are_finite(network: nn.Module) -> bool:
+    """Tell whether training ended with numbers."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values())

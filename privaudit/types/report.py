@@ -1,0 +1,211 @@
+"""What a report says; `privaudit.report` writes it, `privaudit.gate` judges it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.types.design import Access, Unit
+from privaudit.types.estimate import EpsilonEstimate, PrivacyClaim
+from privaudit.types.frozen import set_array
+
+SCHEMA_VERSION = "1.0"
+
+SectionKind = Literal["mia", "distribution", "canary", "games", "defense", "subgroups"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RocCurve:
+    """True against false positive rate, one point per distinct score (ties are one block).
+
+    Attributes:
+        fpr: ``(k,)`` float64, ascending from 0 to 1.
+        tpr: ``(k,)`` float64, ascending from 0 to 1.
+        n_in: number of members, ``None`` for a computed curve.
+        n_out: number of non-members, ``None`` for a computed curve.
+    """
+
+    fpr: NDArray[np.float64]
+    tpr: NDArray[np.float64]
+    n_in: int | None = None
+    n_out: int | None = None
+
+    def __post_init__(self) -> None:
+        """Freeze the arrays."""
+        set_array(self, "fpr", self.fpr, np.float64)
+        set_array(self, "tpr", self.tpr, np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One measured number with its interval.
+
+    Attributes:
+        name: ``auc``, ``tpr_at_fpr``, ``accuracy_in``, ...
+        at: the false positive rate asked for, or ``None``.
+        value: the number, or ``None`` where it cannot be measured.
+        lower: lower end of the interval, or ``None``.
+        upper: upper end of the interval, or ``None``.
+        confidence: confidence of the interval, or ``None``.
+        rule: how the number was read off and what the interval means.
+        achieved_fpr: the false positive rate actually reached, or ``None``.
+    """
+
+    name: str
+    at: float | None = None
+    value: float | None
+    lower: float | None = None
+    upper: float | None = None
+    confidence: float | None = None
+    rule: str = ""
+    achieved_fpr: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Finding:
+    """What one method found about one target.
+
+    Attributes:
+        id: unique in the report, e.g. ``lira-0``.
+        method: the attack's or the accountant's name.
+        params: its parameters.
+        game: the privacy game played.
+        access: what the attacker saw.
+        unit: what one outcome is about.
+        n_in: members scored, ``None`` for a computed finding.
+        n_out: non-members scored, ``None`` likewise.
+        metrics: the measured numbers.
+        roc: the curve, if there is one.
+        estimates: statements about epsilon.
+        notes: what a reader must know.
+    """
+
+    id: str
+    method: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    game: str = "membership"
+    access: Access | None = "score"
+    unit: Unit = "record"
+    n_in: int | None = None
+    n_out: int | None = None
+    metrics: tuple[Metric, ...] = ()
+    roc: RocCurve | None = None
+    estimates: tuple[EpsilonEstimate, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Section:
+    """Findings of one kind, under one title.
+
+    Attributes:
+        kind: what the findings are about.
+        title: the heading in words.
+        findings: what was found.
+        notes: what a reader must know about all of them.
+    """
+
+    kind: SectionKind
+    title: str
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What was audited.
+
+    Attributes:
+        name: what to call it.
+        model_digest: sha256 of the target model's file.
+        data_digest: sha256 of the data.
+    """
+
+    name: str
+    model_digest: str
+    data_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """The positive control: the same attack and estimator where nothing was held back.
+
+    Attributes:
+        name: what was changed, e.g. ``noise 0, no clipping``.
+        attack: the attack used.
+        n_models: models trained for it.
+        estimate: its bound; ``lower`` is ``control_lower``.
+        metrics: what else was measured on it.
+    """
+
+    name: str
+    attack: str
+    n_models: int
+    estimate: EpsilonEstimate
+    metrics: tuple[Metric, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One judgement with the numbers it rests on.
+
+    Attributes:
+        rule: ``claim``, or the id of a policy rule.
+        outcome: ``violated``, ``consistent``, ``too_weak`` for the claim; ``pass``, ``fail``, ``inconclusive`` at a
+            gate.
+        numbers: the numbers compared.
+        reason: a sentence, with what would suffice where the outcome is open.
+    """
+
+    rule: str
+    outcome: str
+    numbers: Mapping[str, float | None] = field(default_factory=dict)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AuditReport:
+    """Everything an audit has to say; holds no clock, no host name and no path.
+
+    Attributes:
+        schema_version: major.minor; minor steps only add keys.
+        subject: what was audited.
+        claim: the promised guarantee, or ``None``.
+        sections: findings by kind.
+        controls: positive controls.
+        verdicts: judgements.
+        provenance: versions, digests, seed, config: JSON-able values.
+    """
+
+    schema_version: str = SCHEMA_VERSION
+    subject: Subject
+    claim: PrivacyClaim | None
+    sections: tuple[Section, ...]
+    controls: tuple[Control, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def findings(self, kind: SectionKind) -> tuple[Finding, ...]:
+        """Findings of all sections of one kind, in their order."""
+        return tuple(finding for section in self.sections if section.kind == kind for finding in section.findings)
+
+    def primary_estimates(self) -> tuple[tuple[Finding, EpsilonEstimate], ...]:
+        """The estimates that carry the claim verdict, one per target, each with its finding.
+
+        ``provenance["primary"]`` names the attack and the estimator; without it nothing is primary.
+        """
+        primary = self.provenance.get("primary") or {}
+        wanted = (primary.get("attack"), primary.get("estimator"))
+        return tuple(
+            (finding, estimate)
+            for section in self.sections
+            for finding in section.findings
+            for estimate in finding.estimates
+            if (finding.method, estimate.method) == wanted
+        )
+
+    def claim_verdict(self) -> Verdict | None:
+        """The verdict on the claim, or ``None`` where there is none."""
+        return next((verdict for verdict in self.verdicts if verdict.rule == "claim"), None)

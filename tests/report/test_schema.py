@@ -1,0 +1,49 @@
+import json
+import math
+
+import jsonschema
+import pytest
+
+from privaudit.report import report_to_dict, report_to_json
+from privaudit.report.schema import report_json_schema
+
+
+@pytest.fixture(scope="module")
+def validator():
+    schema = report_json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("change", [{}, {"targets": (0, 1, 2)}, {"with_claim": False}, {"epsilon": math.inf}])
+def test_real_output_is_valid(builder, validator, change):
+    validator.validate(json.loads(report_to_json(builder.sample_report(**change))))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c.pop("verdicts"),
+        lambda c: c.update(schema_version="2.0"),
+        lambda c: c.update(audit_digest="short"),
+        lambda c: c["claim"].update(neighbouring="cousin"),
+        lambda c: c["claim"].update(epsilon="Infinity"),
+        lambda c: c["sections"][0]["findings"][0]["roc"].update(fpr=["x"]),
+    ],
+)
+def test_wrong_output_is_not(builder, validator, change):
+    content = report_to_dict(builder.sample_report())
+    change(content)
+    assert not validator.is_valid(content)
+
+
+def test_unknown_keys_are_legal(builder, validator):
+    validator.validate({**report_to_dict(builder.sample_report()), "later": 1})
+
+
+def test_every_property_is_described():
+    schema = report_json_schema()
+    for part in [schema, *schema["$defs"].values()]:
+        missing = [name for name, value in part["properties"].items() if not value.get("description")]
+        assert part["description"]
+        assert not missing

@@ -1,0 +1,68 @@
+"""Public names: there, documented, and never hidden by a module of the same name."""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import privaudit
+
+FROM_INTERFACES = {"run_audit", "load_config", "load_report", "judge", "train_shadows", "list_methods"}
+PACKAGES = ["privaudit", "privaudit.attacks", "privaudit.estimators", "privaudit.data", "privaudit.report", "privaudit.gate"]
+
+
+def all_modules():
+    found = pkgutil.walk_packages(privaudit.__path__, "privaudit.")
+    return [module.name for module in found if not module.name.endswith("__main__")]
+
+
+def test_the_promised_names_are_public():
+    assert set(privaudit.__all__) >= FROM_INTERFACES
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_are_sorted_documented_and_not_modules(package):
+    module = importlib.import_module(package)
+    names = [name for name in module.__all__ if not name.startswith("__")]
+    assert names == sorted(names, key=lambda name: (name.lower(), name)) or names == sorted(names)
+    submodules = {name.rpartition(".")[2] for name in all_modules() if name.rpartition(".")[0] == package}
+    for name in names:
+        value = getattr(module, name)
+        assert not isinstance(value, type(sys)), name
+        assert name not in submodules, f"{package}.{name} is hidden by a module"
+        if callable(value):
+            assert value.__doc__, name
+
+
+def test_every_public_name_in_a_fresh_process_and_after_every_module():
+    script = f"""
+import importlib, privaudit
+before = {{name: getattr(privaudit, name) for name in privaudit.__all__}}
+for module in {all_modules()!r}:
+    importlib.import_module(module)
+after = {{name: getattr(privaudit, name) for name in privaudit.__all__}}
+assert all(before[name] is after[name] for name in before), [n for n in before if before[n] is not after[n]]
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        privaudit.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import privaudit",
+        "import privaudit.cli.main",
+        "import privaudit.attacks, privaudit.estimators, privaudit.store.folder, privaudit.gate, privaudit.report",
+        "from privaudit.pipeline.analyse import analyse",
+        "from privaudit import list_methods; list_methods()",
+    ],
+)
+def test_torch_stays_out(statement):
+    script = f"import sys; {statement}; sys.exit('torch' in sys.modules or 'opacus' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
