@@ -7,7 +7,7 @@ design the numbers of IN and OUT shadows tell the membership apart without any m
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ Exclude = Literal["pair", "target"]
 Floats = NDArray[np.float64]
 
 
-class SideSums(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class SideSums:
     """Sums over the shadows of one side (IN or OUT), each ``(n_records,)``.
 
     ``rounding`` is the error that taking models out again may leave in ``square``.
@@ -42,9 +43,7 @@ class SideSums(NamedTuple):
             on_side: ``(n_left_out, n_records)`` where they stood on this side.
         """
         left = side_sums(values, on_side)
-        return SideSums(
-            self.count - left.count, self.total - left.total, self.square - left.square, self.rounding
-        )
+        return SideSums(self.count - left.count, self.total - left.total, self.square - left.square, self.rounding)
 
 
 def side_sums(values: Floats, on_side: NDArray[np.bool_]) -> SideSums:
@@ -94,7 +93,9 @@ def mean_and_variance(sums: SideSums, *, variance: Variance) -> tuple[Floats, Fl
     return mean, np.where(enough, own, pooled), used
 
 
-def log_likelihood_ratio(observed: Floats, inside: SideSums, outside: SideSums, *, variance: Variance) -> tuple[Floats, str]:
+def log_likelihood_ratio(
+    observed: Floats, inside: SideSums, outside: SideSums, *, variance: Variance
+) -> tuple[Floats, str]:
     """Return log N(observed; IN) - log N(observed; OUT) of every record, never exponentiated.
 
     Args:

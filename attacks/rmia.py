@@ -118,7 +118,9 @@ class Rmia:
         for target in targets:
             references = np.setdiff1d(inputs.models, left_out(inputs.design.pair, target, "pair"))
             if not len(references):
-                raise UnsupportedError("RMIA needs a reference model beside the target's pair; train at least 4 models.")
+                raise UnsupportedError(
+                    "RMIA needs a reference model beside the target's pair; train at least 4 models."
+                )
             scores = log_ratio(values[target], values[references])
             if self.score == "population_share":
                 scores = population_share(scores, scores[population], gamma=self.gamma)

@@ -21,7 +21,8 @@ from privaudit.cli.options import debug_option, format_option, quiet_option
 def command(out: str, config: str | None, output_format: str, quiet: bool, debug: bool) -> int:
     """Attack, estimate and report again from the signals stored in OUT, without training and without torch."""
     from privaudit.config import load_config
-    from privaudit.pipeline.analyse import analyse, stored_config
+    from privaudit.pipeline.analyse import analyse
+    from privaudit.pipeline.stored import stored_config
     from privaudit.report.write import write_reports
     from privaudit.store.manifest import read_manifest
 

@@ -1,9 +1,9 @@
 """Progress on stderr, results on stdout; no logic."""
 
-import os
 import sys
 import time
 from types import TracebackType
+from typing import Protocol, Self
 
 import click
 
@@ -13,53 +13,100 @@ from privaudit.types import AuditReport
 SECONDS_BETWEEN_LINES = 10.0
 
 
-class ProgressLine:
-    """Shows how far long work is and how long it still takes.
+class ProgressView(Protocol):
+    """Shows how far long work is; a context manager and a progress hook in one."""
 
-    On a terminal one line is rewritten; elsewhere (a CI log) a line is written every ten seconds and at each end.
-    """
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        """Start the clock."""
-        self._quiet = quiet
-        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._stage = ""
-        self._started = self._shown = time.monotonic()
-        self._first = 0
-
-    def __enter__(self) -> "ProgressLine":
-        """Return itself."""
-        return self
+    def __enter__(self) -> Self:
+        """Start."""
+        ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the rewritten line."""
-        if self._live and self._stage and not self._quiet:
-            click.echo(err=True)
+        """End."""
+        ...
 
     def __call__(self, step: Progress) -> None:
         """Show one step."""
+        ...
+
+
+class _Silent:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        return None
+
+    def __call__(self, step: Progress) -> None:
+        return None
+
+
+class _Lines(_Silent):
+    """Writes a line every ten seconds and at both ends of a stage, for logs."""
+
+    def __init__(self) -> None:
+        self._stage, self._first = "", 0
+        self._started = self._shown = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __call__(self, step: Progress) -> None:
         now = time.monotonic()
         if step.stage != self._stage:
-            if self._live and self._stage and not self._quiet:
-                click.echo(err=True)
             self._stage, self._started, self._first = step.stage, now, step.done
-        ends = step.done in (self._first, step.total)
-        if self._quiet or not (self._live or ends or now - self._shown > SECONDS_BETWEEN_LINES):
-            return
-        self._shown = now
-        text = f"{step.stage}: {step.done} of {step.total} models{self._time_left(step, now)}"
-        click.echo(f"\r{text:<70}" if self._live else text, nl=not self._live, err=True)
+        if step.done in (self._first, step.total) or now - self._shown > SECONDS_BETWEEN_LINES:
+            self._shown = now
+            click.echo(f"{step.stage}: {step.done} of {step.total} models{self._time_left(step, now)}", err=True)
 
     def _time_left(self, step: Progress, now: float) -> str:
         fresh = step.done - self._first
         if step.done == step.total:
             return f", {now - self._started:.0f} s" if fresh else ", all on disk already"
-        if not fresh:
-            return ""
-        left = (now - self._started) / fresh * (step.total - step.done)
-        return f", about {left:.0f} s left"
+        left = (now - self._started) / fresh * (step.total - step.done) if fresh else 0.0
+        return f", about {left:.0f} s left" if fresh else ""
+
+
+class _Bar(_Silent):
+    """A live bar per stage with the time left, for terminals."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("models, left"),
+            TimeRemainingColumn(),
+        )
+        self._bars = Bars(*columns, console=Console(stderr=True))
+        self._stage, self._task = "", self._bars.add_task("preparing", total=None, visible=False)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, step: Progress) -> None:
+        if step.stage != self._stage:
+            self._stage = step.stage
+            self._task = self._bars.add_task(step.stage, total=step.total)
+        self._bars.update(self._task, completed=step.done)
+
+
+def progress_view(*, quiet: bool) -> ProgressView:
+    """Return a live bar on a terminal, lines elsewhere, nothing if quiet."""
+    if quiet:
+        return _Silent()
+    return _Bar() if sys.stderr.isatty() else _Lines()
 
 
 def show_report(report: AuditReport, output_format: str, folder: str) -> None:

@@ -6,6 +6,7 @@ import click
 
 from privaudit.cli.options import debug_option, format_option, quiet_option
 from privaudit.gate import GatePolicy, judge
+from privaudit.report.codec import encode
 from privaudit.types import AuditReport
 
 
@@ -32,9 +33,9 @@ def judge_and_show(report: AuditReport, policy: GatePolicy, output_format: str, 
     """Print the verdict per rule and return the exit code."""
     result = judge(report, policy)
     if output_format == "json":
-        click.echo(json.dumps(result.to_dict(), indent=1), err=err)
+        click.echo(json.dumps(encode(result), indent=1), err=err)
     else:
         for verdict in result.verdicts:
             click.echo(f"{verdict.outcome:<13} {verdict.rule}: {verdict.reason}", err=err)
-        click.echo(f"gate: {result.outcome}", err=err)
+        click.echo(f"gate: {result.outcome}. {result.reason}", err=err)
     return {"pass": 0, "fail": 1}.get(result.outcome, 3)

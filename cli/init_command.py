@@ -19,10 +19,14 @@ def command(folder: str, force: bool, debug: bool) -> int:
     """Write a commented audit.yaml and a target.py into FOLDER, ready to run and to be replaced by your own."""
     there = [name for name in TEMPLATES if (Path(folder) / name).exists()]
     if there and not force:
-        raise ConfigError(f"{folder} already holds {' and '.join(there)}; choose another folder, or --force to overwrite.")
+        raise ConfigError(
+            f"{folder} already holds {' and '.join(there)}; choose another folder, or --force to overwrite."
+        )
     Path(folder).mkdir(parents=True, exist_ok=True)
     for name, template in TEMPLATES.items():
         (Path(folder) / name).write_text(files("privaudit.cli").joinpath(template).read_text(encoding="utf-8"))
         click.echo(f"wrote {Path(folder) / name}")
-    click.echo(f"next: replace load_data and build_model in target.py, then `privaudit run {Path(folder) / 'audit.yaml'}`")
+    click.echo(
+        f"next: replace load_data and build_model in target.py, then `privaudit run {Path(folder) / 'audit.yaml'}`"
+    )
     return 0

@@ -10,14 +10,14 @@ from privaudit.cli.options import debug_option, quiet_option
 
 @click.command("report")
 @click.argument("report", required=False, type=click.Path())
-@click.option("--format", "output_format", type=click.Choice(["html", "md", "json", "text"]), default="text", show_default=True)
+@click.option(
+    "--format", "output_format", type=click.Choice(["html", "md", "json", "text"]), default="text", show_default=True
+)
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file instead of stdout.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of report.json and stop.")
 @quiet_option
 @debug_option
-def command(
-    report: str | None, output_format: str, output: str | None, schema: bool, quiet: bool, debug: bool
-) -> int:
+def command(report: str | None, output_format: str, output: str | None, schema: bool, quiet: bool, debug: bool) -> int:
     """Write REPORT (a report.json, or the folder of an audit) in another format."""
     if schema:
         from privaudit.report.schema import report_json_schema
@@ -28,9 +28,9 @@ def command(
         raise click.UsageError("Missing argument 'REPORT': a report.json, or the folder of an audit.")
     from privaudit.cli.paths import report_file
     from privaudit.report import load_report
-    from privaudit.report.write import render
+    from privaudit.report.write import RENDERERS
 
-    _emit(render(load_report(report_file(report)), output_format), output)
+    _emit(RENDERERS[output_format](load_report(report_file(report))), output)
     return 0
 
 

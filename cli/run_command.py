@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from privaudit.cli.console import ProgressLine, show_report
+from privaudit.cli.console import progress_view, show_report
 from privaudit.cli.options import debug_option, format_option, quiet_option, training_options
 
 
@@ -18,7 +18,13 @@ from privaudit.cli.options import debug_option, format_option, quiet_option, tra
 @quiet_option
 @debug_option
 def command(
-    config: str | None, policy: str | None, accept_versions: bool, output_format: str, quiet: bool, debug: bool, **flags: Any
+    config: str | None,
+    policy: str | None,
+    accept_versions: bool,
+    output_format: str,
+    quiet: bool,
+    debug: bool,
+    **flags: Any,
 ) -> int:
     """Train target and shadow models, attack, estimate, report.
 
@@ -33,7 +39,7 @@ def command(
 
     rules = load_policy(policy) if policy else None
     settings = with_flags(load_config(config), **flags)
-    with ProgressLine(quiet=quiet) as progress:
+    with progress_view(quiet=quiet) as progress:
         report = run_audit(
             settings,
             base=Path(config).parent if config else None,

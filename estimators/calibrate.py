@@ -35,7 +35,7 @@ def noise_for_epsilon(
     Source: bisection on `privaudit.estimators.privacy_loss.pld_claim`, which falls with the noise.
 
     >>> round(noise_for_epsilon(2.0, delta=1e-5, sample_rate=1.0, steps=1), 2)
-    2.0
+    1.99
     """
     if not 0.0 < epsilon < math.inf:
         raise ConfigError(f"epsilon must be above 0 and finite; got {epsilon}. Noise 0 needs no search.", key="epsilon")

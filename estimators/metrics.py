@@ -1,7 +1,5 @@
 """The numbers of a membership audit, each with its interval and the rule it was read off by."""
 
-import math
-
 from numpy.typing import ArrayLike
 
 from privaudit.estimators.rates import auc_interval, rate_interval
@@ -9,7 +7,10 @@ from privaudit.estimators.roc import auc, checked, curve_counts
 from privaudit.types import Metric
 from privaudit.validate import check_probability
 
-AUC_RULE = "Mann-Whitney rank form, ties half; Wilson interval on the distribution-free variance bound"
+AUC_RULE = (
+    "Mann-Whitney rank form, ties half; Wilson interval on the distribution-free variance bound, descriptive only: "
+    "the records of one model are not independent trials"
+)
 FLOOR_RULE = (
     "floor rule: the largest true positive rate whose false positive rate is at most the one asked for; "
     "Clopper-Pearson interval, descriptive only: the threshold is read off the same non-members, "
@@ -47,7 +48,7 @@ def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float, *, confidenc
     Args:
         scores: ``(n,)`` attack scores, higher = more member-like; infinities are legal.
         is_member: ``(n,)`` 1 or True for members.
-        fpr: the false positive rate asked for, in (0, 1].
+        fpr: the false positive rate asked for.
         confidence: confidence of the descriptive interval.
 
     Returns:
@@ -63,14 +64,14 @@ def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float, *, confidenc
     1.0
     """
     values, members = checked(scores, is_member)
+    check_probability("fpr", fpr, open_ends=False)
     check_probability("confidence", confidence)
     n_in = int(members.sum())
     n_out = len(members) - n_in
-    allowed = _allowed(fpr if fpr == 1.0 else check_probability("fpr", fpr), n_out)
-    if not allowed:
+    if 1 / n_out > fpr:
         return Metric(name="tpr_at_fpr", at=fpr, value=None, rule=f"not measurable with {n_out} non-members")
     counts = curve_counts(values, members)
-    row = int((counts.false_positives <= allowed).sum()) - 1
+    row = int((counts.false_positives / n_out <= fpr).sum()) - 1
     hits = int(counts.true_positives[row])
     lower, upper = rate_interval(hits, n_in, confidence=confidence)
     return Metric(
@@ -83,9 +84,3 @@ def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float, *, confidenc
         rule=FLOOR_RULE,
         achieved_fpr=int(counts.false_positives[row]) / n_out,
     )
-
-
-def _allowed(fpr: float, n_out: int) -> int:
-    """Return how many false positives a rate allows; 0.29 of 100 is 29 although 0.29 * 100 < 29 in floating point."""
-    nearest = round(fpr * n_out)
-    return nearest if math.isclose(fpr * n_out, nearest, rel_tol=1e-12) else math.floor(fpr * n_out)

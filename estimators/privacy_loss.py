@@ -22,6 +22,8 @@ PLD_ASSUMPTIONS = (
     "every gradient is clipped to the stated norm and noised once per step; nothing else depends on the records",
 )
 
+MAX_POINTS = 2_000_000  # of the loss grid
+
 
 @contextmanager
 def _quiet() -> Iterator[None]:
@@ -57,10 +59,17 @@ def _check_sampling(params: DpSgdParams) -> None:
 
 
 def _grid(params: DpSgdParams) -> float:
-    """Return the grid of the loss: finer for long runs, where rounding adds up; coarser where losses are huge."""
-    if params.steps >= 100_000:
-        return 2e-5
-    return 1e-4 * max(1.0, (0.3 / params.noise_multiplier) ** 2)
+    """Return the grid of the loss: finer for long runs, where rounding adds up; coarser where losses are huge.
+
+    A coarse grid only loosens the bound, and only where epsilon is far above any useful one; a fine grid over such a
+    span would need more memory than there is (noise 2, full batches, 1e5 steps: over 12 GB).
+    """
+    inverse = 1.0 / params.noise_multiplier
+    # Growth of the spread per step (central limit theorem); expm1 would overflow for tiny noise, where inverse is less.
+    growth = inverse if inverse > 20.0 else min(inverse, params.sample_rate * math.sqrt(math.expm1(inverse**2)))
+    mu = growth * math.sqrt(params.steps)
+    span = max(inverse**2 / 2.0 + 10.0 * inverse, mu**2 + 20.0 * mu)
+    return max(2e-5 if params.steps >= 100_000 else 1e-4, span / MAX_POINTS)
 
 
 def composed_privacy_loss(params: DpSgdParams, neighbouring: Neighbouring) -> Any:

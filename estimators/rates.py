@@ -2,7 +2,7 @@
 
 import math
 
-from scipy.special import betaincinv, ndtri
+from scipy.special import betainccinv, betaincinv, ndtri
 
 from privaudit.errors import ConfigError
 from privaudit.validate import check_probability
@@ -18,7 +18,7 @@ def check_count(count: int, n: int) -> None:
 
 def upper_rate(count: int, n: int, tail: float) -> float:
     """Return the one-sided Clopper-Pearson upper end: the rate at which ``count`` or fewer has chance ``tail``."""
-    return 1.0 if count == n else float(betaincinv(count + 1, n - count, 1.0 - tail))
+    return 1.0 if count == n else float(betainccinv(count + 1, n - count, tail))
 
 
 def lower_rate(count: int, n: int, tail: float) -> float:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from privaudit.errors import ConfigError, DegenerateScoresError
 from privaudit.types import RocCurve
@@ -88,7 +87,9 @@ def auc(scores: ArrayLike, is_member: ArrayLike) -> float:
     """
     values, members = checked(scores, is_member)
     n_in = int(members.sum())
-    rank_sum = float(rankdata(values)[members].sum())
+    _, block, size = np.unique(values, return_inverse=True, return_counts=True)
+    middle_rank = np.cumsum(size) - (size - 1) / 2
+    rank_sum = float(middle_rank[block[members]].sum())
     return (rank_sum - n_in * (n_in + 1) / 2) / n_in / (len(members) - n_in)
 
 

@@ -235,7 +235,9 @@ def parse(model: type[Model], content: dict[str, Any], *, where: str) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")  # a typo explains the rest
+        first = min(
+            error.errors(), key=lambda problem: problem["type"] != "extra_forbidden"
+        )  # a typo explains the rest
         key = ".".join(str(part) for part in first["loc"] if not _is_branch(str(part)))
         more = f" ({error.error_count() - 1} more after this one)" if error.error_count() > 1 else ""
         raise ConfigError(f"{where}: {_explain(model, first, key)}{more}", key=key or None) from None
@@ -253,7 +255,11 @@ def _explain(model: type[BaseModel], problem: Any, key: str) -> str:
         return f"{key}: missing; it has no default."
     text = problem["msg"].removeprefix("Value error, ")
     got = problem.get("input")
-    shown = f"; got {got!r}" if isinstance(got, int | float | str | bool | None) and problem["type"] != "value_error" else ""
+    shown = (
+        f"; got {got!r}"
+        if isinstance(got, int | float | str | bool | None) and problem["type"] != "value_error"
+        else ""
+    )
     return f"{key or 'the file'}: {text[0].lower()}{text[1:]}{shown}."
 
 

@@ -87,9 +87,7 @@ class Estimator(Protocol):
         """Raise `UnsupportedError` if outcomes of this design cannot become a bound; called before training."""
         ...
 
-    def estimate(
-        self, result: AttackResult, *, delta: float, confidence: float
-    ) -> EpsilonEstimate:
+    def estimate(self, result: AttackResult, *, delta: float, confidence: float) -> EpsilonEstimate:
         """Turn one attack result into an estimate."""
         ...
 

@@ -100,4 +100,4 @@ def is_correct(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     [1.0, 0.0]
     """
     predicted = two_class_logits(logits).argmax(axis=1)
-    return (predicted == np.asarray(labels)).astype(np.float64)
+    return np.asarray(predicted == np.asarray(labels), dtype=np.float64)

@@ -130,7 +130,8 @@ def _create(kind: str, name: str, params: Mapping[str, Any]) -> Any:
         if given not in known:
             options = f"; it has {', '.join(known)}" if known else "; it has none"
             raise ConfigError(
-                f"{kind} {name} has no parameter {given!r}{options}.{nearest(given, known)}", key=f"{kind}s.{name}.{given}"
+                f"{kind} {name} has no parameter {given!r}{options}.{nearest(given, known)}",
+                key=f"{kind}s.{name}.{given}",
             )
     return built(**params)
 

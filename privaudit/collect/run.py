@@ -93,6 +93,6 @@ def query_one(job: TrainingJob, signals: tuple[str, ...], model: int) -> Outcome
         return Outcome(model, f"its outputs are not finite: {error}", diverged=True)
     except PrivauditError as error:
         return Outcome(model, str(error))
-    except Exception as error:  # the user's forward() may raise anything
+    except Exception as error:  # noqa: BLE001 - the user's forward() may raise anything
         return Outcome(model, f"{type(error).__name__}: {error}")
     return Outcome(model)

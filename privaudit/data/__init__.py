@@ -2,9 +2,8 @@
 
 from privaudit.data.bundled import BUNDLED
 from privaudit.data.dataset import Dataset, dataset_from_arrays
-from privaudit.data.deduplicate import draw_records
 from privaudit.data.design import make_design
+from privaudit.data.duplicates import draw_records, without_duplicates
 from privaudit.data.sources import load_dataset
 
-# ``deduplicate`` stays in its module: re-exported here it would hide the module of that name.
 __all__ = ["BUNDLED", "Dataset", "dataset_from_arrays", "draw_records", "load_dataset", "make_design"]

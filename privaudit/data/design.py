@@ -43,34 +43,17 @@ def make_design(
 
     Raises:
         ConfigError: if the numbers allow no audit, or a model would have nothing to train on.
-
-    >>> design = make_design(kind="paired", n_models=4, n_records=10, targets=[0], population=0.2, seed=0,
-    ...                      record_codes=range(10))
-    >>> design.role.tolist(), len(design.canaries), bool((design.is_in[0] & design.is_in[1]).any())
-    (['target', 'shadow', 'shadow', 'shadow'], 8, False)
     """
-    _check_kind(kind, n_control_models)
-    _check_even("n_models", n_models)
-    chosen = _target_numbers(targets, n_models)
-    held_out = draw_population(population, n_records, seed)
-    if kind == "paired":
-        coins, pair = paired_coins(n_models, n_records, seed, "coins"), _partners(n_models)
-    else:
-        coins, pair = balanced_coins(n_models, n_records, seed), np.full(n_models, -1, dtype=np.int64)
-    role = np.where(np.isin(np.arange(n_models), chosen), TARGET, SHADOW)
-    if n_control_models:
-        coins = np.vstack([coins, paired_coins(n_control_models, n_records, seed, "control_coins")])
-        pair = np.concatenate([pair, n_models + _partners(n_control_models)])
-        role = np.concatenate([role, np.full(n_control_models, CONTROL)])
-    coins[:, held_out] = 0
-    _check_training_sets(coins)
+    role = _roles(kind, n_models, targets, n_control_models)
+    is_population = draw_population(population, n_records, seed)
+    is_in, pair = _throw_coins(kind, n_models, n_control_models, is_population, seed)
     return AuditDesign(
         kind=kind,
-        is_in=coins,
+        is_in=is_in,
         pair=pair,
         role=role,
         variant=(role == CONTROL).astype(np.int64),
-        is_population=held_out,
+        is_population=is_population,
         record_codes=np.asarray(record_codes, dtype=np.int64),
         seed=seed,
     )
@@ -104,7 +87,7 @@ def draw_population(share: float, n_records: int, seed: int) -> NDArray[np.bool_
     return held_out
 
 
-def paired_coins(n_models: int, n_records: int, seed: int, stream: str) -> NDArray[np.uint8]:
+def paired_coins(n_models: int, n_records: int, seed: int, stream: str = "coins") -> NDArray[np.uint8]:
     """Fair coins for models 2j and their opposites for models 2j+1.
 
     Args:
@@ -115,6 +98,10 @@ def paired_coins(n_models: int, n_records: int, seed: int, stream: str) -> NDArr
 
     Returns:
         ``(n_models, n_records)`` uint8.
+
+    >>> coins = paired_coins(4, 10, seed=0)
+    >>> coins.shape, bool((coins[0] + coins[1] == 1).all())
+    ((4, 10), True)
     """
     coins = np.empty((n_models, n_records), dtype=np.uint8)
     for pair in range(n_models // 2):
@@ -139,6 +126,30 @@ def balanced_coins(n_models: int, n_records: int, seed: int) -> NDArray[np.uint8
     return stream_generator(seed, "balanced").permuted(columns, axis=0)
 
 
+def _roles(
+    kind: str, n_models: int, targets: Sequence[int] | Literal["all"], n_control_models: int
+) -> NDArray[np.str_]:
+    _check_kind(kind, n_control_models)
+    _check_even("n_models", n_models)
+    is_target = np.isin(np.arange(n_models), _target_numbers(targets, n_models))
+    return np.concatenate([np.where(is_target, TARGET, SHADOW), np.full(n_control_models, CONTROL)])
+
+
+def _throw_coins(
+    kind: str, n_models: int, n_control_models: int, is_population: NDArray[np.bool_], seed: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Coins and partners of all models, controls last; the population's coins are all 0."""
+    n_records = len(is_population)
+    if kind == "paired":
+        coins, pair = paired_coins(n_models, n_records, seed, "coins"), _partners(n_models)
+    else:
+        coins, pair = balanced_coins(n_models, n_records, seed), np.full(n_models, -1, dtype=np.int64)
+    coins = np.vstack([coins, paired_coins(n_control_models, n_records, seed, "control_coins")])
+    coins[:, is_population] = 0
+    _check_training_sets(coins)
+    return coins, np.concatenate([pair, n_models + _partners(n_control_models)])
+
+
 def _partners(n_models: int) -> NDArray[np.int64]:
     return np.arange(n_models, dtype=np.int64) ^ 1  # 2j <-> 2j+1
 
@@ -149,7 +160,10 @@ def _check_kind(kind: str, n_control_models: int) -> None:
     if n_control_models:
         _check_even("n_control_models", n_control_models)
         if kind == "balanced":
-            raise ConfigError("a balanced design has no control models; choose design.kind paired.", key="design.kind")
+            raise ConfigError(
+                "a balanced design has no control models; choose design.kind paired, or control.n_models 0.",
+                key="design.kind",
+            )
 
 
 def _check_even(name: str, number: int) -> None:

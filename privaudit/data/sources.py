@@ -24,7 +24,7 @@ def load_dataset(
     """Load a data set.
 
     Args:
-        source: a bundled name, ``*.csv``, ``*.npz``, or ``file.py:function`` (returns a Dataset or features and labels).
+        source: a bundled name, ``*.csv``, ``*.npz`` or ``file.py:function``.
         label: name of the label column or array.
         record_id: name of the id column (CSV only).
         groups: names of the groups to keep.
@@ -44,9 +44,7 @@ def load_dataset(
         _refuse(source, record_id=record_id, drop=() if BUNDLED[source].columns else drop)
         return keep_groups(_load_bundled(source, BUNDLED[source], label, tuple(drop)), groups)
     if source.endswith(".csv"):
-        if label is None:
-            raise ConfigError(f"{source} needs data.label: the name of the column to predict.", key="data.label")
-        return load_csv(path, label=label, record_id=record_id, groups=groups, drop=drop)
+        return load_csv(path, label=_needed(source, label), record_id=record_id, groups=groups, drop=drop)
     if source.endswith(".npz"):
         _refuse(source, record_id=record_id, drop=drop)
         return keep_groups(load_npz(path, label=label), groups)
@@ -87,7 +85,7 @@ def call_user_source(source: str, base: Path | None) -> Dataset:
     """Load a data set by calling the user's ``file.py:function``.
 
     Args:
-        source: the file and the function; it takes no arguments.
+        source: the file and the function; it takes no arguments and returns a Dataset or (features, labels).
         base: folder that a relative file is in.
 
     Raises:
@@ -113,6 +111,12 @@ def _as_dataset(content: Any, source: str) -> Dataset:
         f"{source} must return a privaudit Dataset or (features, labels); got {type(content).__name__}.",
         key="data.source",
     )
+
+
+def _needed(source: str, label: str | None) -> str:
+    if label is None:
+        raise ConfigError(f"{source} needs data.label: the name of the column to predict.", key="data.label")
+    return label
 
 
 def _load_bundled(name: str, bundled: BundledSource, label: str | None, drop: tuple[str, ...]) -> Dataset:

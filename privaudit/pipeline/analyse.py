@@ -27,6 +27,10 @@ from privaudit.types import (
 from privaudit.types.design import CONTROL, SHADOW, TARGET
 
 DEFAULT_DELTA = 1e-5  # of an audit without a claim
+COINS_NOTE = (
+    "The coins of the target's own records are the only secret; shadows, attack and share of guesses were fixed or "
+    "chosen without them. The target's complement takes no part."
+)
 
 
 def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
@@ -102,10 +106,7 @@ def _findings(
 
 
 def _notes(inputs: AuditInputs, *, n_controls: int, control: Control | None) -> tuple[str, ...]:
-    notes = [
-        "The coins of the target's own records are the only secret; shadows, attack and share of guesses were fixed "
-        "or chosen without them. The target's complement takes no part."
-    ]
+    notes = [COINS_NOTE]
     idle = idle_models(inputs)
     if idle:
         shown = ", ".join(map(str, idle[:10])) + (", ..." if len(idle) > 10 else "")

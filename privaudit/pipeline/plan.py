@@ -7,8 +7,8 @@ from typing import Any
 
 from privaudit.config import AuditConfig
 from privaudit.data.dataset import Dataset
-from privaudit.data.deduplicate import deduplicate, draw_records
 from privaudit.data.design import make_design
+from privaudit.data.duplicates import draw_records, without_duplicates
 from privaudit.data.sources import load_dataset
 from privaudit.errors import UnsupportedError
 from privaudit.pipeline.primary import check_primary, make_methods
@@ -44,9 +44,7 @@ class AuditPlan:
     @property
     def records(self) -> AuditRecords:
         """Labels, groups and ids of the records."""
-        return AuditRecords(
-            labels=self.dataset.labels, groups=self.dataset.groups, record_ids=self.dataset.record_ids
-        )
+        return AuditRecords(labels=self.dataset.labels, groups=self.dataset.groups, record_ids=self.dataset.record_ids)
 
 
 def make_plan(
@@ -66,7 +64,7 @@ def make_plan(
     if config.model.checkpoint is not None:
         raise UnsupportedError("model.checkpoint: released models cannot be audited by this version. Remove the key.")
     _, estimators = make_methods(config)
-    records = draw_records(deduplicate(dataset or _load(config, base)), config.data.n_records, config.seed)
+    records = draw_records(without_duplicates(dataset or _load(config, base)), config.data.n_records, config.seed)
     is_private = config.recipe.dp is not None
     n_controls = config.control.n_models if is_private else 0
     design = make_design(
@@ -86,16 +84,12 @@ def make_plan(
     recipes = (recipe, recipe.without_privacy()) if n_controls else (recipe,)
     spec = ModelSpec(build=config.model.build, params=config.model.params, train=config.model.train, base=base)
     manifest = _manifest(config, records, design, recipes, spec, device_type)
-    return AuditPlan(
-        config=config, dataset=records, design=design, recipes=recipes, spec=spec, manifest=manifest
-    )
+    return AuditPlan(config=config, dataset=records, design=design, recipes=recipes, spec=spec, manifest=manifest)
 
 
 def _load(config: AuditConfig, base: Path | None) -> Dataset:
     data = config.data
-    return load_dataset(
-        data.source, label=data.label, record_id=data.id, groups=data.groups, drop=data.drop, base=base
-    )
+    return load_dataset(data.source, label=data.label, record_id=data.id, groups=data.groups, drop=data.drop, base=base)
 
 
 def _manifest(

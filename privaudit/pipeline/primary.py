@@ -85,7 +85,12 @@ def choose_primary(
 
 
 def _merit(
-    attack: Attack, estimator: Estimator, inputs: AuditInputs, played: NDArray[np.int64], delta: float, confidence: float
+    attack: Attack,
+    estimator: Estimator,
+    inputs: AuditInputs,
+    played: NDArray[np.int64],
+    delta: float,
+    confidence: float,
 ) -> tuple[float, float]:
     results = attack.run(inputs, targets=played.tolist())
     estimates = [estimator.estimate(result, delta=delta, confidence=confidence) for result in results]

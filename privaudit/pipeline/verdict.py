@@ -22,7 +22,9 @@ def check_comparable(claim: PrivacyClaim, estimate: EpsilonEstimate) -> None:
             f"{estimate.neighbouring or 'none that was stated'}; compare numbers of one relation only."
         )
     if estimate.delta != claim.delta:
-        raise ClaimError(f"the claim holds at delta {claim.delta:g}, the estimate at {estimate.delta:g}; use one delta.")
+        raise ClaimError(
+            f"the claim holds at delta {claim.delta:g}, the estimate at {estimate.delta:g}; use one delta."
+        )
 
 
 def judge_claim(claim: PrivacyClaim, estimates: Sequence[EpsilonEstimate], control: Control | None) -> Verdict:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from privaudit.errors import CorruptStoreError, PrivauditError, StoreError, StoreVersionError
-from privaudit.report.atomic import write_text
 from privaudit.report.codec import decode, encode
 from privaudit.report.thin import thin_report
+from privaudit.store.atomic import write_text
 from privaudit.types import AuditReport
 from privaudit.types.report import SCHEMA_VERSION
 

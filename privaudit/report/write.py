@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from privaudit.errors import ConfigError, StoreError
-from privaudit.report.atomic import write_text
 from privaudit.report.serialise import report_to_json
+from privaudit.store.atomic import write_text
 from privaudit.types import AuditReport
 from privaudit.validate import nearest
 
@@ -23,7 +23,14 @@ def _markdown(report: AuditReport) -> str:
     return render_markdown(report)
 
 
-RENDERERS: dict[str, Callable[[AuditReport], str]] = {"json": report_to_json, "html": _html, "md": _markdown}
+def _text(report: AuditReport) -> str:
+    from privaudit.report.terminal import render_text
+
+    return render_text(report) + "\n"
+
+
+FILES: dict[str, Callable[[AuditReport], str]] = {"json": report_to_json, "html": _html, "md": _markdown}
+RENDERERS = {**FILES, "text": _text}
 
 
 def write_reports(report: AuditReport, folder: str | Path, formats: Sequence[str]) -> list[Path]:
@@ -42,15 +49,15 @@ def write_reports(report: AuditReport, folder: str | Path, formats: Sequence[str
         StoreError: if a file cannot be written.
     """
     for name in formats:
-        if name not in RENDERERS:
-            known = ", ".join(RENDERERS)
-            raise ConfigError(f"report formats are {known}; got {name!r}.{nearest(name, RENDERERS)}", key="formats")
+        if name not in FILES:
+            known = ", ".join(FILES)
+            raise ConfigError(f"report formats are {known}; got {name!r}.{nearest(name, FILES)}", key="formats")
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"cannot make the folder {folder}: {error.strerror}.") from error
     # Rendered before anything is written: a report that cannot be drawn leaves no half of itself.
-    texts = {Path(folder) / f"report.{name}": RENDERERS[name](report) for name in dict.fromkeys(formats)}
+    texts = {Path(folder) / f"report.{name}": FILES[name](report) for name in dict.fromkeys(formats)}
     for path, text in texts.items():
         write_text(path, text)
     return list(texts)

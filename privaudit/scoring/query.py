@@ -8,9 +8,7 @@ from torch import nn
 QUERY_BATCH = 4096
 
 
-def query_logits(
-    network: nn.Module, features: torch.Tensor, *, batch_size: int = QUERY_BATCH
-) -> NDArray[np.float64]:
+def query_logits(network: nn.Module, features: torch.Tensor, *, batch_size: int = QUERY_BATCH) -> NDArray[np.float64]:
     """Run records through a model in evaluation mode.
 
     Args:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,10 @@ class AuditRecords:
 
 def write_design(path: Path, design: AuditDesign, records: AuditRecords) -> None:
     """Store a design and its records, whole or not at all."""
-    names = {"kind": design.kind, "seed": design.seed, "role": design.role.tolist()}
+    names: dict[str, Any] = {"kind": design.kind, "seed": design.seed, "role": design.role.tolist()}
     names["groups"] = {name: values.tolist() for name, values in records.groups.items()}
     names["record_ids"] = records.record_ids.tolist()
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "is_in": design.is_in,
         "pair": design.pair,
         "variant": design.variant,

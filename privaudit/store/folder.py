@@ -92,7 +92,9 @@ class AuditFolder:
         parts = [load_arrays(self.signal(name, model)) for model in wanted]
         first = parts[0]["record_index"]
         if any(not np.array_equal(part["record_index"], first) for part in parts):
-            raise StoreError(f"{self.path}: models were measured on different records of {name}. Delete signals/{name}.")
+            raise StoreError(
+                f"{self.path}: models were measured on different records of {name}. Delete signals/{name}."
+            )
         return SignalTable(
             name=name,
             values=np.stack([part["values"] for part in parts]),

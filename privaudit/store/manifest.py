@@ -74,10 +74,14 @@ def read_manifest(path: Path) -> Manifest:
         if version == MANIFEST_VERSION:
             return Manifest(**{part: content[part] for part in ("data", "recipe", "design", "versions", "config")})
     except FileNotFoundError:
-        raise StoreError(f"{path.parent} holds no audit (no manifest.json). Run `privaudit run --out {path.parent}`.") from None
+        raise StoreError(
+            f"{path.parent} holds no audit (no manifest.json). Run `privaudit run --out {path.parent}`."
+        ) from None
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise CorruptStoreError(f"{path} is damaged ({error}). Restore it, or choose another --out.") from None
-    raise StoreVersionError(f"{path}: schema version {version}; this release reads {MANIFEST_VERSION}. Choose another --out.")
+    raise StoreVersionError(
+        f"{path}: schema version {version}; this release reads {MANIFEST_VERSION}. Choose another --out."
+    )
 
 
 def check_same(stored: Manifest, wanted: Manifest, folder: Path, *, accept_versions: bool = False) -> None:

@@ -17,7 +17,9 @@ def resolve_device(name: str) -> str:
     if name == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(f"device {name} was asked for, and torch sees no CUDA device. Use --device cpu.", key="device")
+        raise ConfigError(
+            f"device {name} was asked for, and torch sees no CUDA device. Use --device cpu.", key="device"
+        )
     if name == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("device mps was asked for, and torch sees none. Use --device cpu.", key="device")
     return name

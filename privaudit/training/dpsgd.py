@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import torch
-from opacus import PrivacyEngine
+from opacus import GradSampleModule, PrivacyEngine
 from opacus.validators.errors import UnsupportedModuleError
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -60,7 +60,7 @@ def train_private(
 
 def _make_private(
     network: nn.Module, loader: "DataLoader[tuple[torch.Tensor, ...]]", recipe: Recipe, noise: torch.Generator
-) -> tuple[nn.Module, torch.optim.Optimizer]:
+) -> tuple[GradSampleModule, torch.optim.Optimizer]:
     assert recipe.dp is not None
     try:
         private, optimizer, _ = PrivacyEngine(accountant="rdp").make_private(

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def mlp(n_features: int, n_classes: int, *, hidden: Sequence[int] = (128,), sing
     """
     widths = [n_features, *hidden]
     layers: list[nn.Module] = [nn.Flatten()]
-    for width_in, width_out in zip(widths, widths[1:], strict=False):
+    for width_in, width_out in pairwise(widths):
         layers += [nn.Linear(width_in, width_out), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(widths[-1], 1 if single_output else n_classes))
 
@@ -54,10 +55,14 @@ def build_network(spec: ModelSpec, *, record_shape: tuple[int, ...], n_classes: 
     try:
         inspect.signature(builder).bind(n_features, n_classes, **spec.params)
     except TypeError as error:
-        raise ConfigError(f"model.params do not fit {spec.build}(n_features, n_classes, ...): {error}.", key="model.params") from None
+        raise ConfigError(
+            f"model.params do not fit {spec.build}(n_features, n_classes, ...): {error}.", key="model.params"
+        ) from None
     network = builder(n_features, n_classes, **spec.params)
     if not isinstance(network, nn.Module):
-        raise ConfigError(f"{spec.build} must return a torch.nn.Module; got {type(network).__name__}.", key="model.build")
+        raise ConfigError(
+            f"{spec.build} must return a torch.nn.Module; got {type(network).__name__}.", key="model.build"
+        )
     return network
 
 
@@ -89,7 +94,7 @@ def check_outputs(network: nn.Module, features: torch.Tensor, n_classes: int) ->
     try:
         with torch.no_grad():
             output = network(features)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the user's forward() may raise anything
         raise UnsupportedError(
             f"the model cannot run records of shape {tuple(features.shape[1:])}: {type(error).__name__}: {error}."
         ) from None

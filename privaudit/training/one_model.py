@@ -40,7 +40,7 @@ def train_one(job: TrainingJob, model: int) -> Outcome:
             network = trained_network(job, model)
     except PrivauditError as error:
         return Outcome(model, str(error))
-    except Exception as error:  # the user's model and training function may raise anything
+    except Exception as error:  # noqa: BLE001 - the user's model and training function may raise anything
         return Outcome(model, f"{type(error).__name__}: {error}")
     if not weights_are_finite(network):
         return Outcome(model, "training diverged: its weights are not finite", diverged=True)

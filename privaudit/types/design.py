@@ -59,9 +59,7 @@ class AuditDesign:
             self._check_length(name, set_array(self, name, getattr(self, name), dtype), length)
         self._check_length("pair", pair, n_models)
         self._check_length("is_population", population, n_records)
-        self._check_length(
-            "record_codes", set_array(self, "record_codes", self.record_codes, np.int64), n_records
-        )
+        self._check_length("record_codes", set_array(self, "record_codes", self.record_codes, np.int64), n_records)
         if is_in[:, population].any():
             raise DataError("population records must be in no model; is_in says that some are.")
         paired = np.flatnonzero(pair >= 0)

@@ -4,129 +4,141 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from privaudit.data.design import balanced_coins, make_design, paired_coins
+from privaudit.data.design import make_design
+from privaudit.data.seeds import STREAMS, model_seed, stream_seed
 from privaudit.errors import ConfigError, ShapeError
-
-ERROR = 1e-6  # stated chance that a fair coin fails one of these tests
 
 
 def design(**changes):
-    content = {"kind": "paired", "n_models": 6, "n_records": 200, "targets": [0], "population": 0.2, "seed": 0}
-    content |= changes
-    return make_design(**{"record_codes": np.arange(content["n_records"]), **content})
+    given = {"kind": "paired", "n_models": 8, "n_records": 200, "targets": [0], "population": 0.2, "seed": 0}
+    given |= changes
+    return make_design(record_codes=np.arange(given["n_records"]), **given)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
-    n_pairs=st.integers(2, 6),
-    n_records=st.integers(40, 120),
-    population=st.floats(0, 0.5),
+    n_pairs=st.integers(2, 8),
+    n_records=st.integers(60, 200),
+    population=st.floats(0.0, 0.5),
+    n_control_pairs=st.sampled_from([0, 2, 3]),
     seed=st.integers(0, 2**64),
-    n_controls=st.sampled_from([0, 4, 6]),
 )
-def test_pairs_hold_opposite_coins_and_population_is_in_no_model(n_pairs, n_records, population, seed, n_controls):
-    drawn = design(
-        n_models=2 * n_pairs, n_records=n_records, population=population, seed=seed, n_control_models=n_controls
+def test_paired_coins_are_opposite_and_the_population_is_in_no_model(
+    n_pairs, n_records, population, n_control_pairs, seed
+):
+    made = design(
+        n_models=2 * n_pairs,
+        n_records=n_records,
+        population=population,
+        n_control_models=2 * n_control_pairs,
+        seed=seed,
     )
-    assert drawn.is_population.sum() == round(population * n_records)
-    assert not drawn.is_in[:, drawn.is_population].any()
-    canaries = drawn.is_in[:, drawn.canaries]
-    assert (canaries[0::2] + canaries[1::2] == 1).all()
-    assert drawn.pair.tolist() == [model ^ 1 for model in range(2 * n_pairs + n_controls)]
-    assert drawn.models_with_role("control").tolist() == list(range(2 * n_pairs, 2 * n_pairs + n_controls))
-    assert drawn.variant.tolist() == [0] * 2 * n_pairs + [1] * n_controls
+    assert made.n_models == 2 * (n_pairs + n_control_pairs)
+    assert made.is_population.sum() == round(population * n_records)
+    assert not made.is_in[:, made.is_population].any()
+    assert (made.is_in[0::2] + made.is_in[1::2] == ~made.is_population).all()
+    assert made.pair.tolist() == [model ^ 1 for model in range(made.n_models)]
 
 
-@settings(max_examples=25, deadline=None)
-@given(n_pairs=st.integers(2, 8), n_records=st.integers(60, 120), seed=st.integers(0, 2**64))
-def test_balanced_puts_every_canary_in_half_of_the_models(n_pairs, n_records, seed):
-    drawn = design(kind="balanced", n_models=2 * n_pairs, n_records=n_records, seed=seed)
-    assert (drawn.is_in[:, drawn.canaries].sum(axis=0) == n_pairs).all()
-    assert not drawn.is_in[:, drawn.is_population].any()
-    assert (drawn.pair == -1).all()
+@pytest.mark.statistical
+def test_coins_are_fair_and_independent():
+    """Four counts, each outside its band with probability 1e-6 at most if the coins are fair."""
+    made = design(n_models=40, n_records=5_000, n_control_models=4)
+    coins = made.is_in[0::2][:, made.canaries].astype(bool)
+    agreements = [coins, coins[1:] ^ coins[:-1], coins[:, 1:] ^ coins[:, :-1], coins[-2:] ^ coins[:2]]
+    for tosses in agreements:
+        low, high = binom.ppf([0.5e-6, 1 - 0.5e-6], tosses.size, 0.5)
+        assert low <= tosses.sum() <= high
 
 
-def test_coins_are_fair():
-    n = 200_000
-    coins = paired_coins(4, n // 2, 3, "coins")[0::2]
-    low, high = binom.interval(1 - ERROR, n, 0.5)
-    assert low <= coins.sum() <= high
+@pytest.mark.statistical
+def test_population_is_drawn_uniformly():
+    """Each count of 50 is outside its band with probability 1e-6 / 50 at most; the error rate is 1e-6."""
+    counts = sum(design(n_records=50, seed=seed).is_population.astype(int) for seed in range(400))
+    low, high = binom.ppf([0.5e-6 / 50, 1 - 0.5e-6 / 50], 400, 0.2)
+    assert low <= counts.min()
+    assert counts.max() <= high
 
 
-def test_coins_of_records_of_pairs_and_of_controls_are_independent():
-    n = 100_000
-    coins = paired_coins(4, n, 3, "coins")
-    controls = paired_coins(4, n, 3, "control_coins")
-    low, high = binom.interval(1 - ERROR / 3, n, 0.5)
-    assert low <= (coins[0] == coins[2]).sum() <= high
-    assert low <= (coins[0] == controls[0]).sum() <= high
-    low, high = binom.interval(1 - ERROR / 3, n - 1, 0.5)
-    assert low <= (coins[0, 1:] == coins[0, :-1]).sum() <= high
-
-
-def test_balanced_halves_are_uniform():
-    n = 60_000
-    words = 2 ** np.arange(4) @ balanced_coins(4, n, 5).astype(np.int64)
-    halves, counts = np.unique(words, return_counts=True)
-    low, high = binom.interval(1 - ERROR / 6, n, 1 / 6)
-    assert len(halves) == 6
-    assert ((low <= counts) & (counts <= high)).all()
-
-
-def test_coins_of_a_pair_do_not_depend_on_the_number_of_pairs_or_controls():
-    few, many = design(n_models=4, n_control_models=4), design(n_models=10, n_control_models=6)
+def test_coins_of_a_pair_do_not_depend_on_the_number_of_pairs():
+    few, many = design(n_models=4, n_control_models=4), design(n_models=30, n_control_models=8)
     assert (few.is_in[:4] == many.is_in[:4]).all()
-    assert (few.is_in[4:] == many.is_in[10:14]).all()
+    assert (few.is_in[4:] == many.is_in[30:34]).all()
+    assert (few.is_population == many.is_population).all()
 
 
-def test_seed_decides():
-    assert (design(seed=1).is_in == design(seed=1).is_in).all()
-    assert (design(seed=1).is_in != design(seed=2).is_in).any()
-    assert (design(seed=1).is_population != design(seed=2).is_population).any()
+def test_seed_decides_everything():
+    assert (design(seed=5).is_in == design(seed=5).is_in).all()
+    assert (design(seed=5).is_in != design(seed=6).is_in).any()
+    assert design(seed=5).seed == 5
 
 
-def test_roles():
-    assert design(targets=[3, 0], n_control_models=4).role.tolist() == (
-        ["target", "shadow", "shadow", "target", "shadow", "shadow"] + ["control"] * 4
+def test_roles_and_variants():
+    made = design(n_models=6, targets=[4, 1], n_control_models=4)
+    expected = ["shadow", "target", "shadow", "shadow", "target", "shadow"] + ["control"] * 4
+    assert made.role.tolist() == expected
+    assert made.variant.tolist() == [0] * 6 + [1] * 4
+    assert set(design(targets="all").role) == {"target"}
+
+
+def test_balanced_puts_every_record_in_half_of_the_models():
+    made = design(kind="balanced", n_models=10)
+    assert (made.is_in[:, made.canaries].sum(axis=0) == 5).all()
+    assert (made.pair == -1).all()
+    assert not made.is_in[:, made.is_population].any()
+
+
+def test_record_codes_are_kept_and_must_fit():
+    made = make_design(
+        kind="paired", n_models=4, n_records=50, targets=[0], population=0, seed=0, record_codes=range(7, 57)
     )
-    assert design(targets="all", n_control_models=4).role.tolist() == ["target"] * 6 + ["control"] * 4
-
-
-def test_record_codes_are_kept():
-    codes = np.arange(200) * 7
-    assert (design(record_codes=codes).record_codes == codes).all()
+    assert made.record_codes.tolist() == list(range(7, 57))
     with pytest.raises(ShapeError, match="record_codes"):
-        design(record_codes=[1, 2])
+        make_design(kind="paired", n_models=4, n_records=50, targets=[0], population=0, seed=0, record_codes=[1])
 
 
 @pytest.mark.parametrize(
-    ("changes", "key", "words"),
+    ("changes", "message"),
     [
-        ({"n_models": 5}, "design.n_models", "even"),
-        ({"n_models": 2}, "design.n_models", "at least 4 .*got 2"),
-        ({"n_control_models": 3}, "control.n_models", "even"),
-        ({"n_control_models": 2}, "control.n_models", "at least 4"),
-        ({"targets": [6]}, "design.targets", r"0\.\.5"),
-        ({"targets": [-1]}, "design.targets", r"0\.\.5"),
-        ({"targets": [1, 1]}, "design.targets", "distinct"),
-        ({"targets": []}, "design.targets", "at least one"),
-        ({"targets": "some"}, "design.targets", "'some'"),
-        ({"population": 1.0}, "design.population", r"\[0, 1\)"),
-        ({"population": -0.1}, "design.population", r"\[0, 1\)"),
-        ({"population": float("nan")}, "design.population", r"\[0, 1\)"),
-        ({"n_records": 10, "population": 0.9}, "design.population", "at least 2 records"),
-        ({"n_records": 0}, "design.population", "at least 2 records"),
-        ({"kind": "pared"}, "design.kind", "paired or balanced"),
-        ({"kind": "balanced", "n_control_models": 4}, "design.kind", "no control"),
-        ({"seed": -1}, "seed", "seed"),
+        ({"n_models": 7}, "even and at least 4"),
+        ({"n_models": 2}, "even and at least 4"),
+        ({"n_models": 7, "kind": "balanced"}, "even"),
+        ({"targets": [8]}, r"0\.\.7"),
+        ({"targets": [-1]}, r"0\.\.7"),
+        ({"targets": [1, 1]}, "distinct"),
+        ({"targets": []}, "at least one"),
+        ({"targets": "some"}, "'all'"),
+        ({"population": 1.0}, r"\[0, 1\)"),
+        ({"population": -0.1}, r"\[0, 1\)"),
+        ({"population": float("nan")}, r"\[0, 1\)"),
+        ({"population": 0.999}, "at least 2 records"),
+        ({"n_records": 2, "population": 0.0, "n_models": 30}, "train on at least one record"),
+        ({"n_control_models": 2}, "even and at least 4"),
+        ({"n_control_models": 5}, "even and at least 4"),
+        ({"n_control_models": 4, "kind": "balanced"}, "no control models"),
+        ({"kind": "pared"}, "paired or balanced"),
+        ({"seed": -1}, "seed"),
     ],
 )
-def test_designs_that_allow_no_audit_are_refused(changes, key, words):
-    with pytest.raises(ConfigError, match=words) as caught:
+def test_impossible_designs_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
         design(**changes)
-    assert caught.value.key == key
 
 
-def test_model_with_nothing_to_train_on_is_refused():
-    with pytest.raises(ConfigError, match="train on at least one record"):
-        design(n_models=64, n_records=2, population=0)
+def test_streams_never_meet():
+    roots = (0, 1, 2**32, 2**128 - 1)
+    numbers = (0, 1, 2, 4, 2**32 - 1)
+    seeds = [model_seed(root, number) for root in roots for number in numbers]
+    seeds += [stream_seed(root, stream, number) for root in roots for stream in STREAMS for number in numbers]
+    assert len({tuple(seed.generate_state(4)) for seed in seeds}) == len(seeds)
+
+
+def test_model_seed_is_numpys():
+    expected = np.random.SeedSequence(7, spawn_key=(3,))
+    assert model_seed(7, 3).generate_state(4).tolist() == expected.generate_state(4).tolist()
+
+
+@pytest.mark.parametrize(("root", "model"), [(-1, 0), (2**128, 0), (0, -1), (0, 2**32)])
+def test_numbers_that_would_spill_into_another_key_are_refused(root, model):
+    with pytest.raises(ConfigError, match="must lie in"):
+        model_seed(root, model)

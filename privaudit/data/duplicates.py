@@ -9,7 +9,7 @@ from privaudit.data.seeds import stream_generator
 from privaudit.errors import ConfigError
 
 
-def deduplicate(dataset: Dataset) -> Dataset:
+def without_duplicates(dataset: Dataset) -> Dataset:
     """Keep the first of all records that are equal in features and label.
 
     A record whose twin is in the training set is no non-member; both would be scored wrongly.
