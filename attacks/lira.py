@@ -7,12 +7,12 @@ design the numbers of IN and OUT shadows tell the membership apart without any m
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.attacks.results import canary_result, check_targets
+from privaudit.attacks.results import canary_result, check_targets, count_notes, finite_signal
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
@@ -22,96 +22,119 @@ Variance = Literal["per_record", "pooled"]
 Exclude = Literal["pair", "target"]
 Floats = NDArray[np.float64]
 
+CANCELLED = 1e-6  # share of the squares below which what is left of them is summed anew
+SMALLEST_SPREAD = 1e-50  # of any signal; keeps every score finite
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SideSums:
-    """Sums over the shadows of one side (IN or OUT), each ``(n_records,)``.
 
-    ``rounding`` is the error that taking models out again may leave in ``square``.
+class SideFit(NamedTuple):
+    """The shadows of one side (IN or OUT) that are left for a target, each ``(n_records,)``.
+
+    ``residual`` is the sum of squared deviations from ``mean``, 0 where it is no more than rounding.
     """
 
-    count: Floats
-    total: Floats
-    square: Floats
-    rounding: Floats
-
-    def without(self, values: Floats, on_side: NDArray[np.bool_]) -> "SideSums":
-        """Take models out again, so that all targets share one pass over the shadows.
-
-        Args:
-            values: ``(n_left_out, n_records)`` their signals.
-            on_side: ``(n_left_out, n_records)`` where they stood on this side.
-        """
-        left = side_sums(values, on_side)
-        return SideSums(self.count - left.count, self.total - left.total, self.square - left.square, self.rounding)
+    n: Floats
+    mean: Floats
+    residual: Floats
 
 
-def side_sums(values: Floats, on_side: NDArray[np.bool_]) -> SideSums:
-    """Sum a signal over the shadows of one side.
+class Side(NamedTuple):
+    """One side (IN or OUT) with its sums over all shadows, so that all targets share one pass.
 
-    Args:
+    Attributes:
         values: ``(n_shadows, n_records)`` signals, centred per record so that the squares do not cancel.
         on_side: ``(n_shadows, n_records)`` which shadows stand on this side for each record.
+        rounding: ``(n_records,)`` standard deviation that rounding of the signal alone may cause.
+        n: ``(n_records,)`` shadows on this side.
+        total: ``(n_records,)`` sum of their signals.
+        square: ``(n_records,)`` sum of their squares.
     """
+
+    values: Floats
+    on_side: NDArray[np.bool_]
+    rounding: Floats
+    n: Floats
+    total: Floats
+    square: Floats
+
+    def without(self, out: NDArray[np.bool_]) -> SideFit:
+        """Take shadows out again.
+
+        Where an outlier among them, or a mean far from 0, leaves too little of the squares, the rest is summed anew.
+
+        Args:
+            out: ``(n_shadows,)`` True for the shadows to take out.
+
+        Raises:
+            UnsupportedError: if a record has no shadow left on this side.
+        """
+        n_out, total_out, square_out = _sums(self.values[out], self.on_side[out])
+        n, total = self.n - n_out, self.total - total_out
+        if (n < 1).any():
+            raise UnsupportedError(
+                f"LiRA online needs a shadow model with and one without each record; {int((n < 1).sum())} records "
+                "lack one. Train more models (design.n_models)."
+            )
+        mean = total / n
+        residual = self.square - square_out - total * mean
+        again = np.flatnonzero(residual < CANCELLED * self.square)
+        if again.size:
+            values, on_side = self.values[np.ix_(~out, again)], self.on_side[np.ix_(~out, again)]
+            mean[again] = np.where(on_side, values, 0.0).sum(axis=0) / n[again]
+            residual[again] = (np.where(on_side, values - mean[again], 0.0) ** 2).sum(axis=0)
+        return SideFit(n, mean, np.where(residual > n * self.rounding**2, residual, 0.0))
+
+
+def _sums(values: Floats, on_side: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
     kept = np.where(on_side, values, 0.0)
-    square = (kept * kept).sum(axis=0)
-    rounding = 64 * np.finfo(np.float64).eps * len(values) * square
-    return SideSums(on_side.sum(axis=0).astype(np.float64), kept.sum(axis=0), square, rounding)
+    return on_side.sum(axis=0).astype(np.float64), kept.sum(axis=0), (kept * kept).sum(axis=0)
 
 
-def mean_and_variance(sums: SideSums, *, variance: Variance) -> tuple[Floats, Floats, str]:
-    """Fit one side's Gaussians.
+def make_side(values: Floats, on_side: NDArray[np.bool_], rounding: Floats) -> Side:
+    """Sum a signal over the shadows of one side; see `Side` for the arguments."""
+    return Side(values, on_side, rounding, *_sums(values, on_side))
+
+
+def side_variance(fit: SideFit, *, variance: Variance) -> tuple[Floats, str]:
+    """Return one side's variances; its pooled variance must not be 0.
 
     Args:
-        sums: the side's sums.
-        variance: ``per_record``, or ``pooled`` = one within-record variance for all records.
+        fit: the side.
+        variance: ``per_record`` = of the record's own shadows; ``pooled`` = one within-record variance for all records.
 
     Returns:
-        ``(n_records,)`` mean, ``(n_records,)`` variance, and the rule used: the one asked for; ``pooled`` where a
-        record has fewer than two shadows on this side; ``unit`` where no record has two.
-
-    Raises:
-        UnsupportedError: if a record has no shadow on this side.
+        ``(n_records,)`` variances, and the rule used: the one asked for, or ``pooled`` for the records that have fewer
+        than two shadows on this side, or shadows that all say the same.
     """
-    if (sums.count < 1).any():
-        raise UnsupportedError(
-            f"LiRA online needs a shadow model with and one without each record; {int((sums.count < 1).sum())} records "
-            "lack one. Train more models (design.n_models)."
-        )
-    mean = sums.total / sums.count
-    residual = sums.square - sums.total * mean
-    residual = np.where(residual > sums.rounding, residual, 0.0)  # rounding must not pass for a tiny variance
-    freedom = sums.count - 1.0
-    if not (freedom > 0).any():
-        return mean, np.ones_like(mean), "unit"
-    pooled = max(float(residual.sum() / freedom.sum()), 0.0) or 1.0
+    pooled = fit.residual.sum() / (fit.n - 1.0).sum()
     if variance == "pooled":
-        return mean, np.full_like(mean, pooled), "pooled"
-    enough = (freedom > 0) & (residual > 0)
-    own = residual / np.maximum(sums.count, 1.0)
-    used = "per_record" if (freedom > 0).all() else "pooled where a record has one shadow on a side"
-    return mean, np.where(enough, own, pooled), used
+        return np.full_like(fit.mean, pooled), "pooled"
+    enough = fit.residual > 0
+    used = "per_record" if enough.all() else "pooled where a record has one shadow or no spread on a side"
+    return np.where(enough, fit.residual / fit.n, pooled), used
 
 
 def log_likelihood_ratio(
-    observed: Floats, inside: SideSums, outside: SideSums, *, variance: Variance
+    observed: Floats, inside: SideFit, outside: SideFit, *, variance: Variance
 ) -> tuple[Floats, str]:
     """Return log N(observed; IN) - log N(observed; OUT) of every record, never exponentiated.
 
     Args:
         observed: ``(n_records,)`` the target's signal, centred like the shadows'.
-        inside: sums over the shadows that trained on each record.
-        outside: sums over those that did not.
-        variance: see `mean_and_variance`.
+        inside: the shadows that trained on each record.
+        outside: those that did not.
+        variance: see `side_variance`.
 
     Returns:
-        ``(n_records,)`` scores, and the variance rule used.
+        ``(n_records,)`` scores, and the variance rule used: ``unit`` on both sides where one of them has no spread at
+        any record, so that the sides stay comparable.
     """
+    if not (inside.residual.any() and outside.residual.any()):
+        return 0.5 * ((observed - outside.mean) ** 2 - (observed - inside.mean) ** 2), "unit"
     parts, rules = [], set()
-    for sums in (inside, outside):
-        mean, spread, rule = mean_and_variance(sums, variance=variance)
+    for fit in (inside, outside):
+        spread, rule = side_variance(fit, variance=variance)
         rules.add(rule)
-        parts.append(-0.5 * ((observed - mean) ** 2 / spread + np.log(spread)))
+        parts.append(-0.5 * ((observed - fit.mean) ** 2 / spread + np.log(spread)))
     return parts[0] - parts[1], " and ".join(sorted(rules))
 
 
@@ -161,19 +184,17 @@ class Lira:
         """
         check_targets(inputs, targets)
         canaries, models = inputs.design.canaries, inputs.models
-        values = inputs.signal("logit_margin")[:, canaries]
-        values = values - values[models].mean(axis=0)
-        is_in = inputs.design.is_in[:, canaries].astype(bool)
-        inside = side_sums(values[models], is_in[models])
-        outside = side_sums(values[models], ~is_in[models])
+        values = finite_signal(inputs, "logit_margin")[:, canaries]
+        rounding = np.maximum(4 * np.finfo(np.float64).eps * np.abs(values[models]).max(axis=0), SMALLEST_SPREAD)
+        values = values - np.median(values[models], axis=0)  # unlike the mean, not moved by one outlier
+        is_in = inputs.design.is_in[np.ix_(models, canaries)].astype(bool)
+        inside = make_side(values[models], is_in, rounding)
+        outside = make_side(values[models], ~is_in, rounding)
         results = []
         for target in targets:
-            out = [model for model in left_out(inputs.design.pair, target, self.exclude) if model in models]
+            out = np.isin(models, left_out(inputs.design.pair, target, self.exclude))
             scores, used = log_likelihood_ratio(
-                values[target],
-                inside.without(values[out], is_in[out]),
-                outside.without(values[out], ~is_in[out]),
-                variance=self.variance,
+                values[target], inside.without(out), outside.without(out), variance=self.variance
             )
             results.append(self._result(inputs, target, scores, used))
         return tuple(results)
@@ -181,6 +202,8 @@ class Lira:
     def _result(self, inputs: AuditInputs, target: int, scores: Floats, used: str) -> AttackResult:
         every = np.zeros(inputs.design.n_records)
         every[inputs.design.canaries] = scores
-        notes = () if used == self.variance else (f"variance used: {used}, for want of shadow models",)
+        notes = count_notes(left_out(inputs.design.pair, target, self.exclude))
+        if used != self.variance:
+            notes = (f"variance used: {used}, for want of spread among the shadow models", *notes)
         params = {"variance": self.variance, "exclude": self.exclude}
         return canary_result(self.name, inputs, target, every, params=params, notes=notes)

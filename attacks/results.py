@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.errors import UnsupportedError
+from privaudit.errors import DataError, UnsupportedError
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
+
+LARGEST_SIGNAL = 1e60  # squares of it, and their sums, stay finite
 
 
 def canary_result(
@@ -51,3 +53,34 @@ def check_targets(inputs: AuditInputs, targets: Sequence[int]) -> None:
     missing = sorted(set(map(int, targets)) - set(inputs.models.tolist()))
     if missing:
         raise UnsupportedError(f"targets must be models that were measured; {missing} are not among them.")
+
+
+def finite_signal(inputs: AuditInputs, name: str) -> NDArray[np.float64]:
+    """Return a signal as `AuditInputs.signal` does, refusing values that no arithmetic can use.
+
+    Raises:
+        MissingSignalError: if it was not collected for every usable model and record.
+        DataError: if a value is infinite or beyond ``LARGEST_SIGNAL``.
+    """
+    values = inputs.signal(name)
+    bad = np.argwhere(np.abs(values[inputs.models]) > LARGEST_SIGNAL)
+    if len(bad):
+        model, record = inputs.models[bad[0, 0]], bad[0, 1]
+        raise DataError(
+            f"signal {name} must be finite, up to {LARGEST_SIGNAL:g}; {len(bad)} values are not (first: model {model}, "
+            f"record {record}). Look at that model's training."
+        )
+    return values
+
+
+def count_notes(left_out: Sequence[int]) -> tuple[str, ...]:
+    """Say so where the shadows betray the target's coins: the target was left out without its complement.
+
+    Args:
+        left_out: models that did not serve as shadows of the target.
+    """
+    note = (
+        "the target was left out of the shadows without its complement: how many of them hold a record depends on the "
+        "target's own coins, so the scores depend on membership even where the model gives nothing away"
+    )
+    return () if len(left_out) > 1 else (note,)

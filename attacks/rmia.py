@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.attacks.lira import left_out
-from privaudit.attacks.results import canary_result, check_targets
+from privaudit.attacks.results import canary_result, check_targets, count_notes, finite_signal
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import AuditInputs
 from privaudit.numerics import log_sum_exp
@@ -98,8 +98,8 @@ class Rmia:
         """Refuse unknown options."""
         if self.score not in ("log_ratio", "population_share"):
             raise ConfigError(f"score must be log_ratio or population_share; got {self.score!r}.", key="score")
-        if not 0 < self.gamma < math.inf:
-            raise ConfigError(f"gamma must be above 0 and finite; got {self.gamma}.", key="gamma")
+        if not isinstance(self.gamma, int | float) or not 0 < self.gamma < math.inf:
+            raise ConfigError(f"gamma must be a number above 0 and finite; got {self.gamma!r}.", key="gamma")
 
     def run(self, inputs: AuditInputs, *, targets: Sequence[int]) -> tuple[AttackResult, ...]:
         """Score every canary of every target.
@@ -112,11 +112,12 @@ class Rmia:
             UnsupportedError: if no reference model is left.
         """
         check_targets(inputs, targets)
-        values = inputs.signal("negative_loss")
+        values = finite_signal(inputs, "negative_loss")
         population = np.flatnonzero(inputs.design.is_population)
         results = []
         for target in targets:
-            references = np.setdiff1d(inputs.models, left_out(inputs.design.pair, target, "pair"))
+            out = left_out(inputs.design.pair, target, "pair")
+            references = np.setdiff1d(inputs.models, out)
             if not len(references):
                 raise UnsupportedError(
                     "RMIA needs a reference model beside the target's pair; train at least 4 models."
@@ -125,5 +126,6 @@ class Rmia:
             if self.score == "population_share":
                 scores = population_share(scores, scores[population], gamma=self.gamma)
             params = {"score": self.score, "gamma": self.gamma}
-            results.append(canary_result(self.name, inputs, target, scores, params=params))
+            notes = count_notes(out)
+            results.append(canary_result(self.name, inputs, target, scores, params=params, notes=notes))
         return tuple(results)

@@ -43,14 +43,14 @@ def logit_margin(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
         ``(n,)`` float64, higher = more confident in the true class.
 
     Raises:
-        ShapeError: if a label has no column.
+        ShapeError: if there is not one label per record, or a label has no column.
         DataError: if a logit is not finite.
 
     >>> round(float(logit_margin([[120.0, 0.0, 0.0]], [0])[0]), 6)
     119.306853
     """
     columns = two_class_logits(logits)
-    label = np.asarray(labels, dtype=np.int64)
+    label = _one_label_each(columns, labels)
     if label.size and (label.min() < 0 or label.max() >= columns.shape[1]):
         raise ShapeError(
             f"labels must lie in 0..{columns.shape[1] - 1} for a model with {columns.shape[1]} classes; "
@@ -95,6 +95,9 @@ def log_probability(margin: ArrayLike) -> NDArray[np.float64]:
 
 def is_correct(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     """Return 1.0 where the largest logit is the true class's (the first one at a tie), else 0.0.
+
+    Raises:
+        ShapeError: if there is not one label per record.
 
     >>> is_correct([[1.0, 2.0], [3.0, 0.0]], [1, 1]).tolist()
     [1.0, 0.0]

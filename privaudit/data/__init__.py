@@ -6,4 +6,12 @@ from privaudit.data.design import make_design
 from privaudit.data.duplicates import draw_records, without_duplicates
 from privaudit.data.sources import load_dataset
 
-__all__ = ["BUNDLED", "Dataset", "dataset_from_arrays", "draw_records", "load_dataset", "make_design"]
+__all__ = [
+    "BUNDLED",
+    "Dataset",
+    "dataset_from_arrays",
+    "draw_records",
+    "load_dataset",
+    "make_design",
+    "without_duplicates",
+]

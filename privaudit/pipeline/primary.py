@@ -76,9 +76,10 @@ def choose_primary(
     if wanted != "auto" or len(attacks) == 1:
         name = attacks[0].name if wanted == "auto" else wanted
         return Primary(name, estimator.name, "named in the config" if wanted != "auto" else "the only attack")
-    left = untouched_shadows(inputs.design)
-    played = left[left % 2 == 0][:MAX_PLAYED]  # one model of each pair: the other one says the same again
-    apart = inputs.restricted_to(left)
+    apart = inputs.restricted_to(untouched_shadows(inputs.design))
+    pair = inputs.design.pair[apart.models]
+    first = (pair < 0) | (apart.models < pair)  # one model of each pair: the other one says the same again
+    played = apart.models[first][:MAX_PLAYED]
     merit = {attack.name: _merit(attack, estimator, apart, played, delta, config.confidence) for attack in attacks}
     best = max(merit, key=lambda name: merit[name])
     return Primary(best, estimator.name, f"{len(played)} shadow models in the role of the target")

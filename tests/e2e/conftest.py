@@ -1,0 +1,73 @@
+"""Runs the real command in a fresh process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+SMALL = {
+    "data": {"source": "breast_cancer"},
+    "model": {"build": "mlp", "params": {"hidden": [16]}},
+    "recipe": {
+        "steps": 60,
+        "sample_rate": 0.1,
+        "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9},
+        "dp": {"noise_multiplier": 1.0, "max_grad_norm": 1.0, "delta": 1e-5},
+    },
+    "design": {"n_models": 8},
+    "control": {"n_models": 4},
+}
+
+
+class Command:
+    """The installed command, one process per call."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def start(self, *args: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "privaudit", *args],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "NO_COLOR": "1"},
+            start_new_session=True,
+        )
+
+    def __call__(self, *args: str, code: int = 0) -> subprocess.CompletedProcess:
+        process = self.start(*args)
+        out, err = process.communicate(timeout=240)
+        assert process.returncode == code, f"exit code {process.returncode}, expected {code}\n{out}\n{err}"
+        assert "Traceback" not in err
+        return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+    def config(self, name: str = "audit.yaml", **changes) -> str:
+        content = {**SMALL, **changes}
+        (self.folder / name).write_text(yaml.safe_dump(content))
+        return name
+
+
+@pytest.fixture
+def command(tmp_path):
+    return Command(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The bundled audit, run once: the command, its folder's name and what it printed."""
+    run = Command(tmp_path_factory.mktemp("demo"))
+    result = run("run", "--out", "out")
+    return run, "out", result
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A small finished audit that tests copy and damage."""
+    run = Command(tmp_path_factory.mktemp("small"))
+    run("run", run.config(), "--out", "out", "--engine", "inline", "--quiet")
+    return run.folder / "out"
