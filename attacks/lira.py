@@ -22,76 +22,50 @@ Variance = Literal["per_record", "pooled"]
 Exclude = Literal["pair", "target"]
 Floats = NDArray[np.float64]
 
-CANCELLED = 1e-6  # share of the squares below which what is left of them is summed anew
 SMALLEST_SPREAD = 1e-50  # of any signal; keeps every score finite
 
 
 class SideFit(NamedTuple):
-    """The shadows of one side (IN or OUT) that are left for a target, each ``(n_records,)``.
+    """The shadows of one side (IN or OUT), each ``(n_records,)``.
 
-    ``residual`` is the sum of squared deviations from ``mean``, 0 where it is no more than rounding.
+    Attributes:
+        n: shadows on this side.
+        distance: the target's signal minus their mean.
+        residual: sum of their squared deviations from the mean, 0 where it is no more than rounding.
     """
 
     n: Floats
-    mean: Floats
+    distance: Floats
     residual: Floats
 
 
-class Side(NamedTuple):
-    """One side (IN or OUT) with its sums over all shadows, so that all targets share one pass.
+def fit_side(observed: Floats, shadows: Floats, on_side: NDArray[np.bool_]) -> SideFit:
+    """Fit the shadows of one side in two passes.
 
-    Attributes:
-        values: ``(n_shadows, n_records)`` signals, centred per record so that the squares do not cancel.
+    Each target gets sums of its own. Subtracting the target from sums over all models would be faster, but leaves
+    rounding that depends on the side it stood on: its coins would show in the last digits, and wherever it is an outlier.
+
+    Args:
+        observed: ``(n_records,)`` the target's signal.
+        shadows: ``(n_shadows, n_records)`` the same under the shadows.
         on_side: ``(n_shadows, n_records)`` which shadows stand on this side for each record.
-        rounding: ``(n_records,)`` standard deviation that rounding of the signal alone may cause.
-        n: ``(n_records,)`` shadows on this side.
-        total: ``(n_records,)`` sum of their signals.
-        square: ``(n_records,)`` sum of their squares.
+
+    Raises:
+        UnsupportedError: if a record has no shadow on this side.
     """
-
-    values: Floats
-    on_side: NDArray[np.bool_]
-    rounding: Floats
-    n: Floats
-    total: Floats
-    square: Floats
-
-    def without(self, out: NDArray[np.bool_]) -> SideFit:
-        """Take shadows out again.
-
-        Where an outlier among them, or a mean far from 0, leaves too little of the squares, the rest is summed anew.
-
-        Args:
-            out: ``(n_shadows,)`` True for the shadows to take out.
-
-        Raises:
-            UnsupportedError: if a record has no shadow left on this side.
-        """
-        n_out, total_out, square_out = _sums(self.values[out], self.on_side[out])
-        n, total = self.n - n_out, self.total - total_out
-        if (n < 1).any():
-            raise UnsupportedError(
-                f"LiRA online needs a shadow model with and one without each record; {int((n < 1).sum())} records "
-                "lack one. Train more models (design.n_models)."
-            )
-        mean = total / n
-        residual = self.square - square_out - total * mean
-        again = np.flatnonzero(residual < CANCELLED * self.square)
-        if again.size:
-            values, on_side = self.values[np.ix_(~out, again)], self.on_side[np.ix_(~out, again)]
-            mean[again] = np.where(on_side, values, 0.0).sum(axis=0) / n[again]
-            residual[again] = (np.where(on_side, values - mean[again], 0.0) ** 2).sum(axis=0)
-        return SideFit(n, mean, np.where(residual > n * self.rounding**2, residual, 0.0))
-
-
-def _sums(values: Floats, on_side: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
-    kept = np.where(on_side, values, 0.0)
-    return on_side.sum(axis=0).astype(np.float64), kept.sum(axis=0), (kept * kept).sum(axis=0)
-
-
-def make_side(values: Floats, on_side: NDArray[np.bool_], rounding: Floats) -> Side:
-    """Sum a signal over the shadows of one side; see `Side` for the arguments."""
-    return Side(values, on_side, rounding, *_sums(values, on_side))
+    n = on_side.sum(axis=0, dtype=np.float64)
+    if not n.all():
+        raise UnsupportedError(
+            f"LiRA online needs a shadow model with and one without each record; {int((n == 0).sum())} records lack "
+            "one. Train more models (design.n_models)."
+        )
+    mean = np.where(on_side, shadows, 0.0).sum(axis=0) / n
+    deviation = np.where(on_side, shadows - mean, 0.0)
+    rest = deviation.sum(axis=0) / n  # what a mean far from 0 lost by rounding
+    residual = (deviation * deviation).sum(axis=0) - n * rest * rest
+    largest = np.maximum(np.abs(shadows).max(axis=0), np.abs(observed))
+    rounding = np.maximum(4 * np.finfo(np.float64).eps * largest, SMALLEST_SPREAD)
+    return SideFit(n, observed - mean - rest, np.where(residual > n * rounding * rounding, residual, 0.0))
 
 
 def side_variance(fit: SideFit, *, variance: Variance) -> tuple[Floats, str]:
@@ -107,19 +81,16 @@ def side_variance(fit: SideFit, *, variance: Variance) -> tuple[Floats, str]:
     """
     pooled = fit.residual.sum() / (fit.n - 1.0).sum()
     if variance == "pooled":
-        return np.full_like(fit.mean, pooled), "pooled"
+        return np.full_like(fit.distance, pooled), "pooled"
     enough = fit.residual > 0
     used = "per_record" if enough.all() else "pooled where a record has one shadow or no spread on a side"
     return np.where(enough, fit.residual / fit.n, pooled), used
 
 
-def log_likelihood_ratio(
-    observed: Floats, inside: SideFit, outside: SideFit, *, variance: Variance
-) -> tuple[Floats, str]:
+def log_likelihood_ratio(inside: SideFit, outside: SideFit, *, variance: Variance) -> tuple[Floats, str]:
     """Return log N(observed; IN) - log N(observed; OUT) of every record, never exponentiated.
 
     Args:
-        observed: ``(n_records,)`` the target's signal, centred like the shadows'.
         inside: the shadows that trained on each record.
         outside: those that did not.
         variance: see `side_variance`.
@@ -129,12 +100,12 @@ def log_likelihood_ratio(
         any record, so that the sides stay comparable.
     """
     if not (inside.residual.any() and outside.residual.any()):
-        return 0.5 * ((observed - outside.mean) ** 2 - (observed - inside.mean) ** 2), "unit"
+        return 0.5 * (outside.distance**2 - inside.distance**2), "unit"
     parts, rules = [], set()
     for fit in (inside, outside):
         spread, rule = side_variance(fit, variance=variance)
         rules.add(rule)
-        parts.append(-0.5 * ((observed - fit.mean) ** 2 / spread + np.log(spread)))
+        parts.append(-0.5 * (fit.distance**2 / spread + np.log(spread)))
     return parts[0] - parts[1], " and ".join(sorted(rules))
 
 
@@ -146,7 +117,7 @@ def left_out(design_pair: NDArray[np.int64], target: int, exclude: Exclude) -> l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lira:
-    """Online likelihood-ratio attack on the logit margin, all targets from one set of sums.
+    """Online likelihood-ratio attack on the logit margin.
 
     Attributes:
         variance: ``per_record`` (default) or ``pooled``; pooled is stronger with fewer than about 64 models.
@@ -185,16 +156,13 @@ class Lira:
         check_targets(inputs, targets)
         canaries, models = inputs.design.canaries, inputs.models
         values = finite_signal(inputs, "logit_margin")[:, canaries]
-        rounding = np.maximum(4 * np.finfo(np.float64).eps * np.abs(values[models]).max(axis=0), SMALLEST_SPREAD)
-        values = values - np.median(values[models], axis=0)  # unlike the mean, not moved by one outlier
-        is_in = inputs.design.is_in[np.ix_(models, canaries)].astype(bool)
-        inside = make_side(values[models], is_in, rounding)
-        outside = make_side(values[models], ~is_in, rounding)
+        is_in = inputs.design.is_in[:, canaries].astype(bool)
         results = []
         for target in targets:
-            out = np.isin(models, left_out(inputs.design.pair, target, self.exclude))
+            shadows = np.setdiff1d(models, left_out(inputs.design.pair, target, self.exclude))
+            kept, inside = values[shadows], is_in[shadows]
             scores, used = log_likelihood_ratio(
-                values[target], inside.without(out), outside.without(out), variance=self.variance
+                fit_side(values[target], kept, inside), fit_side(values[target], kept, ~inside), variance=self.variance
             )
             results.append(self._result(inputs, target, scores, used))
         return tuple(results)

@@ -18,7 +18,7 @@ from privaudit.attacks.lira import left_out
 from privaudit.attacks.results import canary_result, check_targets, count_notes, finite_signal
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import AuditInputs
-from privaudit.numerics import log_sum_exp
+from privaudit.numerics import log_mean_exp
 from privaudit.types import AttackResult
 from privaudit.types.design import Access
 from privaudit.validate import check_scores
@@ -39,7 +39,7 @@ def log_ratio(log_p_target: Floats, log_p_references: Floats) -> Floats:
     >>> log_ratio(np.log([0.5]), np.log([[0.25], [0.75]])).round(12).tolist()
     [0.0]
     """
-    return log_p_target - (log_sum_exp(log_p_references, axis=0) - math.log(len(log_p_references)))
+    return log_p_target - log_mean_exp(log_p_references, axis=0)
 
 
 def population_share(log_ratios: Floats, population: Floats, *, gamma: float = 1.0) -> Floats:

@@ -1,10 +1,20 @@
 """The audit config (``audit.yaml``) as pydantic models; a typo is an error that names the key path."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from privaudit.errors import ConfigError
 from privaudit.validate import nearest
@@ -19,6 +29,29 @@ class StrictModel(BaseModel):
     """A part of a file that people write: unknown keys are errors, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _yes_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML reads ``yes`` and ``on`` as true, which would count as 1."""
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and "bool" not in str(annotation) and annotation is not Any:
+            raise ValueError(f"true and false are no values of it; got {str(value).lower()}")
+        return value
+
+
+def _json_able(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters enter digests and reports."""
+    try:
+        json.dumps(params, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"parameters must be texts, finite numbers, true, false, null, lists or mappings of these ({error})"
+        ) from None
+    return params
+
+
+Params = Annotated[dict[str, Any], AfterValidator(_json_able)]
 
 
 class DataConfig(StrictModel):
@@ -36,7 +69,7 @@ class ModelConfig(StrictModel):
     """Which model is trained: a built-in name or ``file.py:function``."""
 
     build: str = "mlp"
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: Params = Field(default_factory=dict)
     train: str | None = None
     checkpoint: str | None = None
 
@@ -104,7 +137,7 @@ class MethodConfig(StrictModel):
     """An attack or estimator by name, with its parameters."""
 
     name: str
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: Params = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -113,7 +146,8 @@ class MethodConfig(StrictModel):
         if isinstance(value, str):
             return {"name": value}
         if isinstance(value, dict) and "params" not in value:
-            return {"name": value.get("name"), "params": {key: item for key, item in value.items() if key != "name"}}
+            params = {key: item for key, item in value.items() if key != "name"}
+            return {"params": params, **({"name": value["name"]} if "name" in value else {})}
         return value
 
 
@@ -152,7 +186,7 @@ class AuditConfig(StrictModel):
     kind: Literal["membership"] = "membership"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = "auto"
-    out: str = "privaudit-out"
+    out: Annotated[str, Field(min_length=1)] = "privaudit-out"
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     recipe: RecipeConfig
@@ -197,6 +231,21 @@ DEFAULT_AUDIT: dict[str, Any] = {
 }
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which would silently keep the last one of two keys of one name."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = (key_node.tag, key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key_node.value!r} comes twice", key_node.start_mark
+                )
+            seen.update({key} - {None, ("tag:yaml.org,2002:merge", "<<")})
+        return super().construct_mapping(node, deep=deep)
+
+
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """Read a YAML file that holds a mapping.
 
@@ -207,7 +256,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         ConfigError: if it is missing, not YAML, or not a mapping; one line.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file. `privaudit init` writes one to start from.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -215,7 +264,10 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{path}: not valid YAML{where}: {getattr(error, 'problem', error)}.") from None
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise ConfigError(f"{path}: not valid YAML{where}: {reason}.") from None
+    except (ValueError, RecursionError) as error:  # e.g. 2020-13-45, which looks like a date
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: expected keys with values; got {type(content).__name__}.")
     return content
@@ -238,7 +290,10 @@ def parse(model: type[Model], content: dict[str, Any], *, where: str) -> Model:
         first = min(
             error.errors(), key=lambda problem: problem["type"] != "extra_forbidden"
         )  # a typo explains the rest
-        key = ".".join(str(part) for part in first["loc"] if not _is_branch(str(part)))
+        *above, last = first["loc"] or ("",)
+        is_key = first["type"] == "extra_forbidden"  # the last part is what the user wrote, whatever it looks like
+        parts = [str(part) for part in above if not _is_branch(str(part))]
+        key = ".".join(parts + ([str(last)] if str(last) and (is_key or not _is_branch(str(last))) else []))
         more = f" ({error.error_count() - 1} more after this one)" if error.error_count() > 1 else ""
         raise ConfigError(f"{where}: {_explain(model, first, key)}{more}", key=key or None) from None
 
@@ -253,7 +308,7 @@ def _explain(model: type[BaseModel], problem: Any, key: str) -> str:
         return f"{key}: unknown key.{nearest(str(problem['loc'][-1]), _keys_at(model, problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{key}: missing; it has no default."
-    text = problem["msg"].removeprefix("Value error, ")
+    text = " ".join(problem["msg"].removeprefix("Value error, ").split())
     got = problem.get("input")
     shown = (
         f"; got {got!r}"

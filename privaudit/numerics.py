@@ -65,6 +65,13 @@ def logit_margin(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(own - log_sum_exp(others, axis=1))
 
 
+def _one_label_each(columns: NDArray[np.float64], labels: ArrayLike) -> NDArray[np.int64]:
+    label = np.asarray(labels, dtype=np.int64)
+    if label.shape != (len(columns),):
+        raise ShapeError(f"labels must have shape ({len(columns)},), one per row of logits; got {label.shape}.")
+    return label
+
+
 def log_sum_exp(values: NDArray[np.float64], *, axis: int) -> NDArray[np.float64]:
     """Return the log of the sum of exponentials along an axis; minus infinities count as zeros.
 
@@ -76,6 +83,19 @@ def log_sum_exp(values: NDArray[np.float64], *, axis: int) -> NDArray[np.float64
     with np.errstate(divide="ignore"):
         summed = np.log(np.exp(values - peak).sum(axis=axis, keepdims=True))
     return np.asarray(np.squeeze(summed + peak, axis=axis))
+
+
+def log_mean_exp(values: NDArray[np.float64], *, axis: int) -> NDArray[np.float64]:
+    """Return the log of the mean of exponentials along an axis, to full precision also where all values are near 0.
+
+    >>> float(log_mean_exp(np.array([-1e-20, -3e-20]), axis=0))
+    -2e-20
+    """
+    peak = values.max(axis=axis, keepdims=True)
+    peak = np.where(np.isfinite(peak), peak, 0.0)
+    with np.errstate(divide="ignore"):
+        mean = np.log1p(np.expm1(values - peak).mean(axis=axis, keepdims=True))
+    return np.asarray(np.squeeze(mean + peak, axis=axis))
 
 
 def log_probability(margin: ArrayLike) -> NDArray[np.float64]:
@@ -102,5 +122,5 @@ def is_correct(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     >>> is_correct([[1.0, 2.0], [3.0, 0.0]], [1, 1]).tolist()
     [1.0, 0.0]
     """
-    predicted = two_class_logits(logits).argmax(axis=1)
-    return np.asarray(predicted == np.asarray(labels), dtype=np.float64)
+    columns = two_class_logits(logits)
+    return np.asarray(columns.argmax(axis=1) == _one_label_each(columns, labels), dtype=np.float64)

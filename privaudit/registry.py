@@ -1,5 +1,6 @@
 """Names -> methods. Built-ins stand here as strings and are imported on demand, so listing them costs nothing."""
 
+import dataclasses
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def _create(kind: str, name: str, params: Mapping[str, Any]) -> Any:
         )
     module, _, attribute = rows[name].where.partition(":")
     built = getattr(importlib.import_module(module), attribute)
-    known = [field for field in getattr(built, "__dataclass_fields__", {})]
+    known = [field.name for field in dataclasses.fields(built) if field.init]  # its class variables are no parameters
     for given in params:
         if given not in known:
             options = f"; it has {', '.join(known)}" if known else "; it has none"

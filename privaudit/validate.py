@@ -51,8 +51,12 @@ def check_scores(scores: ArrayLike, *, name: str = "scores") -> NDArray[np.float
     Raises:
         ShapeError: if they are not one-dimensional.
         DegenerateScoresError: if any is NaN.
+        DataError: if they are no numbers.
     """
-    array = np.asarray(scores, dtype=np.float64)
+    try:
+        array = np.asarray(scores, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"{name} must be (n,) numbers; got something else. Convert them first.") from None
     if array.ndim != 1:
         raise ShapeError(f"{name} must have shape (n,); got {array.shape}.")
     bad = np.flatnonzero(np.isnan(array))
@@ -73,8 +77,13 @@ def check_both_worlds(is_member: ArrayLike) -> NDArray[np.bool_]:
 
     Raises:
         DegenerateScoresError: if members or non-members are missing.
+        DataError: if a value is neither 0 nor 1.
     """
-    array = np.asarray(is_member).astype(bool)
+    given = np.asarray(is_member)
+    other = given[~np.isin(given, (0, 1))] if given.dtype.kind in "biuf" else given
+    if other.size:
+        raise DataError(f"membership must be 1 (member) or 0; got {other.flat[0]!s}. Recode it.")
+    array = given.astype(bool)
     n_in = int(array.sum())
     if n_in in (0, array.size):
         raise DegenerateScoresError(
@@ -118,4 +127,5 @@ def nearest(word: str, known: Iterable[str]) -> str:
     ' Did you mean lira?'
     """
     close = difflib.get_close_matches(word, list(known), n=2, cutoff=0.6)
+    close = [other for other in close if sorted(other) == sorted(word)] or close  # two letters swapped: no second guess
     return f" Did you mean {' or '.join(close)}?" if close else ""

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 
 from privaudit.collect.stages import CollectContext, Collector, Measured, Query, Train
-from privaudit.errors import DataError, PrivauditError
+from privaudit.errors import DataError, ShapeError
 from privaudit.interfaces import Executor, ProgressHook
 from privaudit.scoring.query import query_logits
 from privaudit.scoring.signals import signals_from_logits
 from privaudit.store.folder import AuditFolder
 from privaudit.training.job import TrainingJob
 from privaudit.training.networks import build_network
-from privaudit.training.one_model import Outcome
+from privaudit.training.one_model import Outcome, describe_failure
 from privaudit.training.pool import run_outcomes, train_models
 from privaudit.training.randomness import isolated_random_state, one_thread, seeds_of_model
 from privaudit.training.weights import load_weights
@@ -60,10 +60,7 @@ def collect(
 
 def _measured(folder: Path, request: Train | Query, lost: list[int]) -> Measured:
     models = tuple(model for model in request.models if model not in lost)
-    tables = {}
-    if isinstance(request, Query):
-        tables = {name: AuditFolder(folder).read_signal(name, models) for name in sorted(request.signals)}
-    return Measured(models=models, tables=tables)
+    return Measured(models=models, read=lambda name: AuditFolder(folder).read_signal(name, models))
 
 
 def query_models(
@@ -80,6 +77,7 @@ def query_models(
 def query_one(job: TrainingJob, signals: tuple[str, ...], model: int) -> Outcome:
     """Load one model, run every record through it and store the signals."""
     try:
+        job.check_code()
         with one_thread(), isolated_random_state(seeds_of_model(job.seed, model).weights, torch.device(job.device)):
             network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes)
             folder = AuditFolder(job.folder)
@@ -89,10 +87,8 @@ def query_one(job: TrainingJob, signals: tuple[str, ...], model: int) -> Outcome
         values = signals_from_logits(logits, job.labels)
         for name in signals:
             folder.write_signal(name, model, values[name], np.arange(len(job.labels)))
-    except DataError as error:
-        return Outcome(model, f"its outputs are not finite: {error}", diverged=True)
-    except PrivauditError as error:
-        return Outcome(model, str(error))
-    except Exception as error:  # noqa: BLE001 - the user's forward() may raise anything
-        return Outcome(model, f"{type(error).__name__}: {error}")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's forward() may raise anything
+        is_infinite = isinstance(error, DataError) and not isinstance(error, ShapeError)
+        reason = "its outputs are not finite: " if is_infinite else ""
+        return Outcome(model, reason + describe_failure(job, error), diverged=is_infinite)
     return Outcome(model)

@@ -17,4 +17,5 @@ class ShadowCollector:
     def stages(self, context: CollectContext) -> Stages:
         """Train all models, then query those that did not diverge."""
         trained = yield Train(models=range(context.design.n_models))
-        yield Query(models=trained.models, signals=self.produces)
+        if trained.models:
+            yield Query(models=trained.models, signals=self.produces)

@@ -1,6 +1,6 @@
 """What a collector may ask for, and who answers."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -37,11 +37,11 @@ class Measured:
 
     Attributes:
         models: models that are there; those that diverged are missing.
-        tables: name -> signals, empty after `Train`.
+        read: returns the stored table of a signal by name; nothing is read unless a collector asks.
     """
 
     models: tuple[int, ...]
-    tables: dict[str, SignalTable]
+    read: Callable[[str], SignalTable]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

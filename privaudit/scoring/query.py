@@ -21,6 +21,10 @@ def query_logits(network: nn.Module, features: torch.Tensor, *, batch_size: int 
     """
     network.eval()
     with torch.no_grad():
-        parts = [network(part) for part in torch.split(features, batch_size)]
-    output = torch.cat(parts).double().numpy(force=True)
-    return output[:, None] if output.ndim == 1 else output
+        parts = [_with_columns(network(part), len(part)) for part in torch.split(features, batch_size)]
+    return np.asarray(torch.cat(parts).double().numpy(force=True))
+
+
+def _with_columns(output: torch.Tensor, n: int) -> torch.Tensor:
+    # without a column axis: one output, or a model that squeezed a last batch of one record
+    return output.reshape(n, -1) if output.ndim < 2 else output

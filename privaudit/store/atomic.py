@@ -1,5 +1,6 @@
 """Whole files or none."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -21,9 +22,11 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
         os.replace(temporary, path)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}. Choose a folder that can be written to.") from error
+        reason = error.strerror or error
+        raise StoreError(f"cannot write {path}: {reason}. Choose a folder that can be written to.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # nothing to clean up, and the first error is the one to report
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -65,6 +65,10 @@ def read_design(path: Path) -> tuple[AuditDesign, AuditRecords]:
         )
         groups = {name: np.array(values, dtype=np.str_) for name, values in names["groups"].items()}
         ids = np.array(names["record_ids"], dtype=np.str_)
+        per_record = {"labels": arrays["labels"], "record_ids": ids, **groups}
+        wrong = [name for name, values in per_record.items() if values.shape != (design.n_records,)]
+        if wrong:
+            raise ValueError(f"{wrong[0]} does not hold one value per record")
         return design, AuditRecords(labels=arrays["labels"], groups=groups, record_ids=ids)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise CorruptStoreError(f"{path} is damaged ({error}). Choose another --out, or delete that folder.") from None

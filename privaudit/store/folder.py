@@ -4,14 +4,20 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.errors import StoreError
+from privaudit.errors import CorruptStoreError, StoreError
 from privaudit.store.atomic import write_text
 from privaudit.store.tensors import load_arrays, save_arrays
 from privaudit.types import SignalTable
+
+_OURS = frozenset(
+    {".gitignore", "manifest.json", "design.safetensors", "models", "signals", "timings.json"}
+    | {f"report.{ending}" for ending in ("json", "html", "md")}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +34,33 @@ class AuditFolder:
         """Make the folder, private to its owner and ignored by git.
 
         Raises:
-            StoreError: if it cannot be made.
+            StoreError: if it cannot be made, holds other things than an audit, or holds models of nobody knows what.
         """
         try:
+            self._check_ours()
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.chmod(self.path, 0o700)  # mkdir's mode is cut by the umask, and the folder may have been there
+            (self.path / "models").mkdir(exist_ok=True)
         except OSError as error:
-            raise StoreError(f"cannot make the folder {self.path}: {error.strerror}. Choose another --out.") from None
+            raise _cannot_make(self.path, error) from None
         if not (self.path / ".gitignore").exists():
             write_text(self.path / ".gitignore", "*\n")
-        (self.path / "models").mkdir(exist_ok=True)
+
+    def _check_ours(self) -> None:
+        """Without a manifest, take over no folder of the user's and no models of an unknown audit."""
+        if self.manifest.exists() or not self.path.exists():
+            return
+        foreign = sorted({entry.name for entry in self.path.iterdir() if not _is_ours(entry)})
+        if foreign:
+            raise StoreError(
+                f"{self.path} is not empty and holds no audit (first: {foreign[0]}). "
+                "An audit's folder is made private and ignored by git: choose another --out."
+            )
+        if any(self.path.glob("models/*.safetensors")) or any(self.path.glob("signals/*/*.safetensors")):
+            raise StoreError(
+                f"{self.path} holds models, but no manifest.json that says of what. Old models are never reused "
+                "unseen: choose another --out, or delete that folder."
+            )
 
     @property
     def manifest(self) -> Path:
@@ -74,24 +97,35 @@ class AuditFolder:
     def write_signal(self, name: str, model: int, values: NDArray[np.float64], records: NDArray[np.int64]) -> None:
         """Store ``(n_measured_records, n_queries)`` values of one model."""
         path = self.signal(name, model)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot_make(path.parent, error) from None
         save_arrays(path, {"values": values, "record_index": records})
+
+    def forget_signals(self, model: int) -> None:
+        """Delete what was measured on a model that is trained anew."""
+        for path in self.path.glob(f"signals/*/{model:05d}.safetensors"):
+            path.unlink(missing_ok=True)
 
     def read_signal(self, name: str, models: Iterable[int]) -> SignalTable:
         """Read one signal of many models.
 
         Args:
             name: the signal.
-            models: numbers of the models, each of which must have been measured on the same records.
+            models: numbers of the models, at least one, each of which must have been measured on the same records.
 
         Raises:
             StoreError: if a file is missing.
             CorruptStoreError: if a file is damaged.
         """
         wanted = list(models)
-        parts = [load_arrays(self.signal(name, model)) for model in wanted]
+        parts = [self._read_part(name, model) for model in wanted]
+        if not parts:
+            raise StoreError(f"{self.path}: no model was measured for {name}. Run the audit again.")
         first = parts[0]["record_index"]
-        if any(not np.array_equal(part["record_index"], first) for part in parts):
+        shape = parts[0]["values"].shape
+        if any(part["values"].shape != shape or not np.array_equal(part["record_index"], first) for part in parts):
             raise StoreError(
                 f"{self.path}: models were measured on different records of {name}. Delete signals/{name}."
             )
@@ -101,3 +135,18 @@ class AuditFolder:
             model_index=np.array(wanted),
             record_index=first,
         )
+
+    def _read_part(self, name: str, model: int) -> dict[str, NDArray[Any]]:
+        path = self.signal(name, model)
+        part = load_arrays(path)
+        if not part.keys() >= {"values", "record_index"} or part["values"].shape[:1] != part["record_index"].shape:
+            raise CorruptStoreError(f"{path} holds no signal. Delete this file and run the same command again.")
+        return part
+
+
+def _is_ours(entry: Path) -> bool:
+    return entry.name in _OURS or entry.name.endswith(".tmp")
+
+
+def _cannot_make(folder: Path, error: OSError) -> StoreError:
+    return StoreError(f"cannot make the folder {folder}: {error.strerror or error}. Choose another --out.")

@@ -72,16 +72,27 @@ def read_manifest(path: Path) -> Manifest:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = content["schema_version"]
         if version == MANIFEST_VERSION:
-            return Manifest(**{part: content[part] for part in ("data", "recipe", "design", "versions", "config")})
+            return _checked(content)
     except FileNotFoundError:
         raise StoreError(
             f"{path.parent} holds no audit (no manifest.json). Run `privaudit run --out {path.parent}`."
         ) from None
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror or error}). Make it readable.") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptStoreError(f"{path} is damaged ({error}). Restore it, or choose another --out.") from None
     raise StoreVersionError(
         f"{path}: schema version {version}; this release reads {MANIFEST_VERSION}. Choose another --out."
     )
+
+
+def _checked(content: Mapping[str, Any]) -> Manifest:
+    """Return the manifest that was read, if its parts still have the digests they were written with."""
+    manifest = Manifest(**{part: dict(content[part]) for part in ("data", "recipe", "design", "versions", "config")})
+    changed = [part for part, value in manifest.digests().items() if content["digests"].get(part) != value]
+    if changed:
+        raise ValueError(f"{', '.join(changed)} changed after it was written")
+    return manifest
 
 
 def check_same(stored: Manifest, wanted: Manifest, folder: Path, *, accept_versions: bool = False) -> None:

@@ -45,8 +45,10 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
         return dict(load(path.read_bytes()))
     except FileNotFoundError:
         raise StoreError(f"{path}: no such file. Run the audit again; finished models are kept.") from None
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror or error}). Make it readable.") from None
     except (SafetensorError, ValueError, KeyError) as error:
-        raise CorruptStoreError(_DAMAGED.format(path=path, error=error)) from None
+        raise CorruptStoreError(_DAMAGED.format(path=path, error=_one_line(error))) from None
 
 
 def check_whole(path: Path) -> None:
@@ -59,7 +61,11 @@ def check_whole(path: Path) -> None:
         with safe_open(path, framework="numpy"):
             pass
     except (SafetensorError, OSError, ValueError) as error:
-        raise CorruptStoreError(_DAMAGED.format(path=path, error=error)) from None
+        raise CorruptStoreError(_DAMAGED.format(path=path, error=_one_line(error))) from None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def text_to_array(text: str) -> NDArray[np.uint8]:

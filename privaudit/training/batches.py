@@ -25,11 +25,22 @@ def poisson_batches(n: int, *, sample_rate: float, steps: int, rng: np.random.Ge
 
 
 def shuffled_batches(n: int, *, batch_size: int, epochs: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Yield each epoch's records in a new order, cut into batches; the last one may be short."""
+    """Yield each epoch's records in a new order, cut into batches; the last one may be short.
+
+    One record left over joins the batch before it: BatchNorm cannot train on one record, and whether one is left over
+    is a matter of each model's coins.
+    """
+    n_batches = _batches_per_epoch(n, batch_size)
     for _ in range(epochs):
         order = rng.permutation(n)
-        for start in range(0, n, batch_size):
-            yield order[start : start + batch_size]
+        for batch in range(n_batches):
+            is_last = batch == n_batches - 1
+            yield order[batch * batch_size : n if is_last else (batch + 1) * batch_size]
+
+
+def _batches_per_epoch(n: int, batch_size: int) -> int:
+    n_batches = math.ceil(n / batch_size)
+    return n_batches - 1 if n_batches > 1 and batch_size > 1 and n % batch_size == 1 else n_batches
 
 
 def recipe_batches(recipe: Recipe, n: int, rng: np.random.Generator) -> tuple[Iterator[NDArray[np.int64]], int]:
@@ -38,4 +49,4 @@ def recipe_batches(recipe: Recipe, n: int, rng: np.random.Generator) -> tuple[It
         return poisson_batches(n, sample_rate=recipe.sample_rate, steps=recipe.steps, rng=rng), recipe.steps
     assert recipe.epochs is not None and recipe.batch_size is not None
     batches = shuffled_batches(n, batch_size=recipe.batch_size, epochs=recipe.epochs, rng=rng)
-    return batches, recipe.epochs * math.ceil(n / recipe.batch_size)
+    return batches, recipe.epochs * _batches_per_epoch(n, recipe.batch_size)

@@ -27,6 +27,7 @@ def check_network(spec: ModelSpec, dataset: Dataset, *, is_private: bool) -> Non
         check_outputs(network, torch.tensor(dataset.features[:2]), dataset.n_classes)
     if not any(weight.requires_grad for weight in network.parameters()):
         raise UnsupportedError(f"{spec.build} has no weights to train.")
+    network.train()  # Opacus validates a model in training mode, and a builder may leave it in the other
     problems = ModuleValidator.validate(network, strict=False) if is_private and spec.train is None else []
     if problems:
         raise UnsupportedError(

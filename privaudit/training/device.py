@@ -20,6 +20,12 @@ def resolve_device(name: str) -> str:
         raise ConfigError(
             f"device {name} was asked for, and torch sees no CUDA device. Use --device cpu.", key="device"
         )
+    number = int(name.partition(":")[2] or 0) if name.startswith("cuda") else 0
+    if name.startswith("cuda") and number >= torch.cuda.device_count():
+        raise ConfigError(
+            f"device {name} was asked for, and torch sees {torch.cuda.device_count()} CUDA devices, counted from 0.",
+            key="device",
+        )
     if name == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("device mps was asked for, and torch sees none. Use --device cpu.", key="device")
     return name

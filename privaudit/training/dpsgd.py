@@ -49,13 +49,23 @@ def train_private(
     noise = torch.Generator(device=features.device).manual_seed(noise_seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Opacus's notes on secure_mode and hooks, once per model
+        network.train()  # Opacus refuses a model in evaluation mode
         private, optimizer = _make_private(network, loader, recipe, noise)
-        private.train()
         for batch, wanted in loader:
             optimizer.zero_grad()
-            classification_loss(private(batch), wanted).backward()  # type: ignore[no-untyped-call]
+            if len(wanted):
+                classification_loss(private(batch), wanted).backward()  # type: ignore[no-untyped-call]
+            else:
+                _no_gradients(network)
             optimizer.step()
         private.remove_hooks()
+
+
+def _no_gradients(network: nn.Module) -> None:
+    """Give an empty batch its 0 per-record gradients; many a user's ``forward`` cannot run 0 records."""
+    for weight in network.parameters():
+        if weight.requires_grad:
+            weight.grad_sample = weight.new_zeros((0, *weight.shape))  # type: ignore[attr-defined]
 
 
 def _make_private(

@@ -1,10 +1,12 @@
 """Where trainings run; the same tasks give the same bytes on every executor."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from privaudit.errors import TrainingError
 from privaudit.interfaces import Executor, Result, Task
 
 
@@ -34,18 +36,29 @@ class ProcessExecutor:
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Yield results as they come; a closed generator or an interrupt ends the workers."""
         from joblib import Parallel, delayed, parallel_config
-        from joblib.externals.loky import get_reusable_executor
+        from joblib.externals.loky import BrokenProcessPool, get_reusable_executor
 
+        with parallel_config(backend="loky", inner_max_num_threads=1):
+            parallel = Parallel(n_jobs=self.workers, return_as="generator_unordered", batch_size=1)
+            results = parallel(delayed(function)(task) for task in tasks)
         finished = False
         try:
-            with parallel_config(backend="loky", inner_max_num_threads=1):
-                parallel = Parallel(n_jobs=self.workers, return_as="generator_unordered", batch_size=1)
-                yield from parallel(delayed(function)(task) for task in tasks)
+            for result in results:  # noqa: UP028 - `yield from` would close joblib's generator outside of the finally
+                yield result
             finished = True
+        except BrokenProcessPool as error:
+            raise TrainingError(
+                "a worker process died (out of memory, or killed). Finished models are kept: run the same command again, "
+                "with fewer --workers or with --engine inline."
+            ) from error
         finally:
             # what is in flight after an interrupt is lost on purpose; finished files are on disk already
             if not finished:
-                get_reusable_executor().shutdown(wait=False, kill_workers=True)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # joblib's remark that tasks were cancelled
+                    results.close()
+                    # reuse=True: with other arguments loky would first wait for every running task
+                    get_reusable_executor(reuse=True, kill_workers=True).shutdown(wait=False, kill_workers=True)
 
 
 def available_cores() -> int:

@@ -1,6 +1,7 @@
 """Everything a worker needs to train or query any model of an audit, as one picklable value."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.data.dataset import Dataset
+from privaudit.errors import ConfigError
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.recipe import Recipe
 from privaudit.types import AuditDesign
@@ -28,6 +30,7 @@ class TrainingJob:
         seed: root seed.
         device: e.g. ``cpu`` or ``cuda:0``.
         folder: the audit's folder.
+        code: digests of the user's files when the job was made.
     """
 
     features: NDArray[np.float32]
@@ -40,6 +43,7 @@ class TrainingJob:
     seed: int
     device: str
     folder: Path
+    code: Mapping[str, str]
 
     def members(self, model: int) -> NDArray[np.int64]:
         """Records that a model trains on."""
@@ -48,6 +52,21 @@ class TrainingJob:
     def recipe(self, model: int) -> Recipe:
         """The recipe of a model."""
         return self.recipes[int(self.variant[model])]
+
+    def check_code(self) -> None:
+        """Refuse files of the user's that changed since the audit began: half the models would be of another kind.
+
+        Raises:
+            ConfigError: names the file.
+        """
+        now = self.spec.code_digests()
+        changed = sorted(part for part in now if now[part] != self.code[part])
+        if changed:
+            raise ConfigError(
+                f"{getattr(self.spec, changed[0])}: the file changed while the audit runs. Put it back and run the same "
+                "command again, or choose another --out.",
+                key=f"model.{changed[0]}",
+            )
 
     @property
     def record_shape(self) -> tuple[int, ...]:
@@ -69,13 +88,15 @@ def make_job(
         folder: the audit's folder.
     """
     shared: dict[str, Any] = {"features": dataset.features, "labels": dataset.labels, "n_classes": dataset.n_classes}
+    absolute = replace(spec, base=(spec.base or Path()).resolve())  # a worker may have another working folder
     return TrainingJob(
         **shared,
         is_in=design.is_in,
         variant=design.variant,
         recipes=recipes,
-        spec=spec,
+        spec=absolute,
         seed=design.seed,
         device=device,
-        folder=folder,
+        folder=folder.resolve(),
+        code=absolute.code_digests(),
     )

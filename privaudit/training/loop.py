@@ -16,8 +16,8 @@ def classification_loss(output: torch.Tensor, labels: torch.Tensor) -> torch.Ten
         output: ``(n, n_classes)``, ``(n, 1)`` or ``(n,)`` logits.
         labels: ``(n,)`` classes.
     """
-    if output.ndim == 1:
-        output = output[:, None]
+    if output.ndim < 2:  # 0 where a model squeezes a batch of one record
+        output = output.reshape(len(labels), -1)
     if output.shape[1] == 1:
         output = torch.cat([torch.zeros_like(output), output], dim=1)
     return nn.functional.cross_entropy(output, labels, reduction="sum")
@@ -54,6 +54,15 @@ def train_plain(
     for rows in batches:
         picked = torch.from_numpy(rows).to(features.device)
         optimizer.zero_grad()
-        loss = classification_loss(network(features[picked]), labels[picked])
-        (loss / (recipe.expected_batch_size or len(rows))).backward()  # type: ignore[no-untyped-call]
+        if len(rows):
+            loss = classification_loss(network(features[picked]), labels[picked])
+            (loss / (recipe.expected_batch_size or len(rows))).backward()  # type: ignore[no-untyped-call]
+        else:  # a Poisson batch; many a user's forward() cannot run 0 records
+            _no_gradients(network)
         optimizer.step()
+
+
+def _no_gradients(network: nn.Module) -> None:
+    for weight in network.parameters():
+        if weight.requires_grad:
+            weight.grad = torch.zeros_like(weight)

@@ -1,15 +1,17 @@
 """The built-in networks, and the user's own by ``file.py:function``."""
 
 import inspect
+import traceback
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from privaudit.data.user_code import load_function
+from privaudit.data.user_code import describe_exception, load_function, split_spec
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.training.model_spec import ModelSpec
 from privaudit.validate import nearest
@@ -58,7 +60,15 @@ def build_network(spec: ModelSpec, *, record_shape: tuple[int, ...], n_classes: 
         raise ConfigError(
             f"model.params do not fit {spec.build}(n_features, n_classes, ...): {error}.", key="model.params"
         ) from None
-    network = builder(n_features, n_classes, **spec.params)
+    except ValueError:
+        pass  # a callable without a signature; calling it tells
+    try:
+        network = builder(n_features, n_classes, **spec.params)
+    except (Exception, SystemExit) as error:  # the user's function may raise anything
+        raise ConfigError(
+            f"{spec.build} cannot build a model with model.params {dict(spec.params)}: {describe(error, spec.build, spec.base)}.",
+            key="model.build" if ":" in spec.build else "model.params",
+        ) from error
     if not isinstance(network, nn.Module):
         raise ConfigError(
             f"{spec.build} must return a torch.nn.Module; got {type(network).__name__}.", key="model.build"
@@ -78,6 +88,22 @@ def _builder(spec: ModelSpec) -> Callable[..., Any]:
     return BUILT_IN[spec.build]
 
 
+def describe(error: BaseException, spec: str | None = None, base: Path | None = None) -> str:
+    """Say in one line what was raised, and where in the user's file if it was there.
+
+    Args:
+        error: the exception.
+        spec: ``file.py:function`` whose file is looked for.
+        base: folder that a relative file is in.
+    """
+    if spec is not None and ":" in spec:
+        path, _ = split_spec(spec, base)
+        if any(frame.filename == str(path) for frame in traceback.extract_tb(error.__traceback__)):
+            return describe_exception(error, path)
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}{f': {text}' if text else ''}"
+
+
 def check_outputs(network: nn.Module, features: torch.Tensor, n_classes: int) -> None:
     """Run two records through a model and refuse outputs that are no classification.
 
@@ -94,10 +120,10 @@ def check_outputs(network: nn.Module, features: torch.Tensor, n_classes: int) ->
     try:
         with torch.no_grad():
             output = network(features)
-    except Exception as error:  # noqa: BLE001 - the user's forward() may raise anything
+    except (Exception, SystemExit) as error:
         raise UnsupportedError(
-            f"the model cannot run records of shape {tuple(features.shape[1:])}: {type(error).__name__}: {error}."
-        ) from None
+            f"the model cannot run records of shape {tuple(features.shape[1:])}: {describe(error)}."
+        ) from error
     finally:
         network.train(was_training)
     shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__

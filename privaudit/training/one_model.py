@@ -12,7 +12,7 @@ from privaudit.store.folder import AuditFolder
 from privaudit.training.dpsgd import train_private
 from privaudit.training.job import TrainingJob
 from privaudit.training.loop import train_plain
-from privaudit.training.networks import build_network
+from privaudit.training.networks import build_network, describe
 from privaudit.training.randomness import isolated_random_state, one_thread, seeds_of_model
 from privaudit.training.weights import save_weights, weights_are_finite
 
@@ -35,17 +35,28 @@ def train_one(job: TrainingJob, model: int) -> Outcome:
     Returns:
         the outcome; a model whose weights are not finite is reported and not stored.
     """
+    folder = AuditFolder(job.folder)
     try:
+        job.check_code()
         with one_thread():
             network = trained_network(job, model)
-    except PrivauditError as error:
-        return Outcome(model, str(error))
-    except Exception as error:  # noqa: BLE001 - the user's model and training function may raise anything
-        return Outcome(model, f"{type(error).__name__}: {error}")
-    if not weights_are_finite(network):
-        return Outcome(model, "training diverged: its weights are not finite", diverged=True)
-    save_weights(AuditFolder(job.folder).model(model), network)
+        if not weights_are_finite(network):
+            return Outcome(model, "its weights are not finite", diverged=True)
+        folder.forget_signals(model)
+        save_weights(folder.model(model), network)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's model and training function may raise anything
+        return Outcome(model, describe_failure(job, error))
     return Outcome(model)
+
+
+def describe_failure(job: TrainingJob, error: BaseException) -> str:
+    """Say in one line why a model's work failed."""
+    if isinstance(error, PrivauditError):
+        return str(error)
+    spec = job.spec
+    files = [name for name in (spec.build, spec.train) if name is not None and ":" in name]
+    texts = [describe(error, name, spec.base) for name in files]
+    return max(texts, key=len, default=describe(error))  # the one that names the line is the longer one
 
 
 def trained_network(job: TrainingJob, model: int) -> nn.Module:
@@ -74,8 +85,24 @@ def _train_with_user_code(
     """Call ``train(model, features, labels, recipe=..., seed=...)``; it may return another module."""
     assert job.spec.train is not None
     train = load_function(job.spec.train, job.spec.base)
+    wanted = _shapes(network)
     seed = seeds_of_model(job.seed, model).batches
     trained = train(network, features, labels, recipe=job.recipe(model), seed=seed)
     if not isinstance(trained, nn.Module):
-        raise ConfigError(f"{job.spec.train} must return the trained torch.nn.Module; got {type(trained).__name__}.")
+        raise ConfigError(
+            f"{job.spec.train} must return the trained torch.nn.Module; got {type(trained).__name__}.",
+            key="model.train",
+        )
+    got = _shapes(trained)
+    if got != wanted:
+        name = min(name for name in {*got, *wanted} if got.get(name) != wanted.get(name))
+        raise ConfigError(
+            f"{job.spec.train} must return the model it was given, or one with the same weights; {name} has shape "
+            f"{got.get(name)} instead of {wanted.get(name)}. Return the model itself, not a wrapper (Opacus: its _module).",
+            key="model.train",
+        )
     return trained
+
+
+def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in network.state_dict().items()}

@@ -27,7 +27,7 @@ def train_models(
         models that diverged; they are not on disk.
 
     Raises:
-        TrainingError: if a model failed for another reason; the others are kept.
+        TrainingError: if a model failed for another reason, or none succeeded; finished ones are kept.
     """
     missing = AuditFolder(job.folder).missing_models(models)
     return run_outcomes(
@@ -48,23 +48,34 @@ def run_outcomes(
     done = n_total - len(models)
     _report(progress, stage, done, n_total)
     failed: list[Outcome] = []
-    n_good = 0
+    n_good = done  # what is on disk succeeded once
     for outcome in executor.map(function, models) if models else ():
         n_good += not outcome.error
         failed += [outcome] if outcome.error else []
         done += 1
         _report(progress, stage, done, n_total)
         if len(failed) >= GIVE_UP_AFTER and not n_good:
-            break
+            _give_up(failed, stage)
     _raise_for(failed, stage)
     return sorted(outcome.model for outcome in failed)
+
+
+def _give_up(failed: Sequence[Outcome], stage: str) -> None:
+    """Raise once nothing but failures came: models that were never tried must not count as done."""
+    _raise_for(failed, stage)
+    first = min(failed)
+    raise TrainingError(
+        f"{stage} stopped: the first {len(failed)} models all diverged (model {first.model}: {first.error}). "
+        "Lower recipe.optimizer.lr.",
+        models=sorted(outcome.model for outcome in failed),
+    )
 
 
 def _raise_for(failed: Iterable[Outcome], stage: str) -> None:
     broken = sorted(outcome for outcome in failed if not outcome.diverged)
     if broken:
         raise TrainingError(
-            f"{stage} failed for model {broken[0].model}: {broken[0].error}"
+            f"{stage} failed for model {broken[0].model}: {broken[0].error.rstrip('.')}."
             + (f" ({len(broken) - 1} more models failed)" if len(broken) > 1 else "")
             + " Finished models are kept; mend the cause and run the same command again.",
             models=[outcome.model for outcome in broken],

@@ -31,7 +31,12 @@ def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
     python_state, numpy_state = random.getstate(), np.random.get_state()
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the caller's accelerators as well
+        if cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        if device.type == "mps":
+            torch.mps.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed % 2**32)
         try:

@@ -109,5 +109,8 @@ def _resolve_dp(config: RecipeConfig, steps: int | None, rate: float | None) -> 
     noise = config.dp.noise_multiplier
     if noise is None:
         assert config.dp.epsilon is not None
-        noise = noise_for_epsilon(config.dp.epsilon, delta=config.dp.delta, sample_rate=rate, steps=steps)
+        try:
+            noise = noise_for_epsilon(config.dp.epsilon, delta=config.dp.delta, sample_rate=rate, steps=steps)
+        except ConfigError as error:
+            raise ConfigError(f"recipe.dp: {error}", key=f"recipe.dp.{error.key}") from None
     return DpRecipe(noise_multiplier=noise, max_grad_norm=config.dp.max_grad_norm, delta=config.dp.delta)

@@ -34,7 +34,9 @@ def load_weights(path: Path, network: nn.Module) -> None:
         network.load_state_dict(state)
     except FileNotFoundError:
         raise StoreError(f"{path}: no such file. Run the audit again; finished models are kept.") from None
-    except (SafetensorError, RuntimeError, ValueError) as error:
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror or error}). Make it readable.") from None
+    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise CorruptStoreError(
             f"{path} does not hold this model ({reason}). Delete this file and run the same command again; "

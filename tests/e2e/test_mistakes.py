@@ -139,9 +139,13 @@ def test_the_gates_exit_codes(command, audit, rules, code):
     (command.folder / "policy.yaml").write_text(json.dumps({"rules": rules}))
     text = command("gate", "out", "--policy", "policy.yaml", code=code).stdout
     assert "rule 0" in text
-    outcome = json.loads(command("gate", "out/report.json", "--policy", "policy.yaml", "--format", "json", code=code).stdout)
+    outcome = json.loads(
+        command("gate", "out/report.json", "--policy", "policy.yaml", "--format", "json", code=code).stdout
+    )
     assert outcome["outcome"] == {0: "pass", 1: "fail", 3: "inconclusive"}[code]
-    ran = command("run", command.config(), "--out", "out", "--engine", "inline", "-q", "--policy", "policy.yaml", code=code)
+    ran = command(
+        "run", command.config(), "--out", "out", "--engine", "inline", "-q", "--policy", "policy.yaml", code=code
+    )
     assert "gate:" in ran.stdout
 
 

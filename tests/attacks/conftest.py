@@ -1,0 +1,67 @@
+"""Signals laid into a design, for attacks that never see a model."""
+
+import numpy as np
+import pytest
+
+from privaudit.data.design import balanced_coins, paired_coins
+from privaudit.interfaces import AuditInputs
+from privaudit.numerics import log_probability
+from privaudit.types import AuditDesign, SignalTable
+
+
+def _coins(kind, n_models, n_records, seed=0):
+    return (paired_coins if kind == "paired" else balanced_coins)(n_models, n_records, seed)
+
+
+def _design(is_in, *, kind="paired", n_population=0, role=None):
+    n_models, n_canaries = is_in.shape
+    n_records = n_canaries + n_population
+    return AuditDesign(
+        kind=kind,
+        is_in=np.hstack([is_in, np.zeros((n_models, n_population), dtype=np.uint8)]),
+        pair=np.arange(n_models) ^ 1 if kind == "paired" else np.full(n_models, -1),
+        role=np.full(n_models, "shadow") if role is None else role,
+        variant=np.zeros(n_models),
+        is_population=np.arange(n_records) >= n_canaries,
+        record_codes=np.arange(n_records),
+        seed=0,
+    )
+
+
+def _inputs(design, margin, *, models=None, leave_out=()):
+    """Inputs whose signals are all computed from one table of logit margins."""
+    signals = {"logit_margin": margin, "negative_loss": log_probability(margin), "correct": (margin > 0) * 1.0}
+    n_models, n_records = margin.shape
+    return AuditInputs(
+        design=design,
+        labels=np.zeros(n_records, dtype=np.int64),
+        signals={
+            name: SignalTable(
+                name=name,
+                values=values[:, :, None],
+                model_index=np.arange(n_models),
+                record_index=np.arange(n_records),
+            )
+            for name, values in signals.items()
+            if name not in leave_out
+        },
+        models=np.arange(n_models) if models is None else np.asarray(models),
+    )
+
+
+@pytest.fixture(scope="session")
+def draw_coins():
+    """``draw_coins(kind, n_models, n_records, seed)``."""
+    return _coins
+
+
+@pytest.fixture(scope="session")
+def make_design():
+    """``make_design(is_in, kind=, n_population=, role=)``: population records come last."""
+    return _design
+
+
+@pytest.fixture(scope="session")
+def make_inputs():
+    """``make_inputs(design, margin, models=, leave_out=)``."""
+    return _inputs
