@@ -117,7 +117,7 @@ def _manifest(
         },
         design={
             "kind": design.kind,
-            "n_models": design.n_models,
+            "n_models": config.design.n_models,
             "n_controls": len(design.models_with_role("control")),
             "population": config.design.population,
             "seed": design.seed,

@@ -1,13 +1,18 @@
 """Where trainings run; the same tasks give the same bytes on every executor."""
 
 import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from privaudit.errors import TrainingError
 from privaudit.interfaces import Executor, Result, Task
+
+WATCH, WATCH_SECONDS = "privaudit-parent-watch", 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,8 @@ class ProcessExecutor:
 
         with parallel_config(backend="loky", inner_max_num_threads=1):
             parallel = Parallel(n_jobs=self.workers, return_as="generator_unordered", batch_size=1)
-            results = parallel(delayed(function)(task) for task in tasks)
+            work = partial(_in_worker, function, os.getpid())
+            results = parallel(delayed(work)(task) for task in tasks)
         finished = False
         try:
             for result in results:  # noqa: UP028 - `yield from` would close joblib's generator outside of the finally
@@ -59,6 +65,20 @@ class ProcessExecutor:
                     results.close()
                     # reuse=True: with other arguments loky would first wait for every running task
                     get_reusable_executor(reuse=True, kill_workers=True).shutdown(wait=False, kill_workers=True)
+
+
+def _in_worker(function: Callable[[Task], Result], parent: int, task: Task) -> Result:
+    """Run a task in a worker that ends with its parent, however that ended."""
+    if os.getppid() == parent and not any(thread.name == WATCH for thread in threading.enumerate()):
+        threading.Thread(target=_end_with_parent, args=(parent,), name=WATCH, daemon=True).start()
+    return function(task)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Leave at once when the parent is gone (killed): files are written whole or not at all, so nothing breaks."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_SECONDS)
+    os._exit(1)
 
 
 def available_cores() -> int:

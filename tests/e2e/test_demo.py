@@ -3,13 +3,16 @@
 import json
 import re
 import stat
+from pathlib import Path
 
 import jsonschema
 import pytest
 
 from privaudit.report.schema import report_json_schema
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -116,3 +119,10 @@ def test_json_on_stdout_is_the_report(demo):
     run, out, _ = demo
     result = run("attack", out, "--format", "json", "--quiet")
     assert json.loads(result.stdout) == json.loads((run.folder / out / "report.json").read_text())
+
+
+def test_the_gate_of_the_readme_is_inconclusive_as_it_says(demo):
+    command, out, _ = demo
+    policy = re.search(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)[1]
+    (command.folder / "policy.yaml").write_text(policy)
+    command("gate", out, "--policy", "policy.yaml", code=3)

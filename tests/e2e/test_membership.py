@@ -70,7 +70,7 @@ def location30(tmp_path_factory):
     out = tmp_path_factory.mktemp("location30")
     recipe = {"epochs": 30, "batch_size": 64, "optimizer": SGD}
     dataset = dataset_from_arrays(features, packed["y"], name="location30")
-    return audit(dataset, out, hidden=64, recipe=recipe, n_models=32, primary="rmia"), out
+    return audit(dataset, out, hidden=64, recipe=recipe, n_models=32, primary="loss"), out
 
 
 @pytest.fixture(scope="module")
@@ -87,20 +87,23 @@ def digits(tmp_path_factory):
     return audit(dataset, out, hidden=128, recipe=recipe, n_models=16), out
 
 
-@pytest.mark.xdist_group("location30")
 def test_location30_members_are_found(location30):
-    """Measured: LiRA AUC .940, loss .809, LiRA TPR at 1 % FPR .408; median bound of RMIA 4.8, of LiRA 2.2."""
+    """Measured: LiRA AUC .940, loss .809, LiRA TPR at 1 % FPR .408; median bound at 95 % of RMIA 4.78, of LiRA 4.36.
+
+    The primary attack is the loss, so that the bounds of the others are made at the plain 95 % and not at a level shared
+    over 32 targets, whose ceiling is 2.2.
+    """
     report, _ = location30
     lira, loss = over_targets(report, "lira", "auc"), over_targets(report, "loss", "auc")
     assert len(lira) == 32
     assert lira.mean() >= 0.90
     assert lira.mean() - loss.mean() >= 0.10
     assert over_targets(report, "lira", "tpr_at_fpr", 0.01).mean() >= 0.25
+    assert np.median(bounds(report, "lira")) >= 3
     assert np.median(bounds(report, "rmia")) >= 3
 
 
 @pytest.mark.statistical
-@pytest.mark.xdist_group("location30")
 def test_location30_with_coins_redrawn_shows_nothing(location30):
     """2,000 redraws of one target's coins; a correct bound fails with probability at most 1e-6."""
     _, out = location30
@@ -117,7 +120,6 @@ def test_location30_with_coins_redrawn_shows_nothing(location30):
     assert 0 < exceeds <= stats.binom.ppf(1 - 1e-6, 2000, 0.05)  # 0 would mean a bound that never rejects
 
 
-@pytest.mark.xdist_group("digits")
 def test_digits_members_are_found(digits):
     """Measured: LiRA AUC .794, RMIA .816, loss .700; training accuracy .98."""
     report, _ = digits
@@ -127,7 +129,6 @@ def test_digits_members_are_found(digits):
 
 
 @pytest.mark.statistical
-@pytest.mark.xdist_group("digits")
 @pytest.mark.parametrize("n_models", [4, 8, 16])
 @pytest.mark.parametrize(
     ("attack", "params"),
@@ -176,7 +177,6 @@ def test_redrawn_coins_tell_nothing_on_real_models(digits, attack, params, n_mod
     assert abs(z) < stats.norm.isf(0.5e-6)
 
 
-@pytest.mark.xdist_group("letter26")
 def test_letter26_is_near_the_null(tmp_path):
     """A model that generalises: measured loss .509, LiRA .512 (RMIA .551: it sees the little there is)."""
     packed = shared("letter26.npz")

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mistakes")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

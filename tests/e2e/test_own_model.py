@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mistakes")]
+pytestmark = pytest.mark.slow
 
 
 def test_init_then_run(command):

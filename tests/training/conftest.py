@@ -109,8 +109,7 @@ def contents():
 
     def _contents(job):
         return {
-            str(path.relative_to(job.folder)): path.read_bytes()
-            for path in sorted(job.folder.rglob("*.safetensors"))
+            str(path.relative_to(job.folder)): path.read_bytes() for path in sorted(job.folder.rglob("*.safetensors"))
         }
 
     return _contents

@@ -28,9 +28,7 @@ def flat(network):
 
 
 def train(network, features, labels, recipe, *, seed=0, noise_seed=7):
-    train_private(
-        network, features, labels, recipe=recipe, rng=np.random.default_rng(seed), noise_seed=noise_seed
-    )
+    train_private(network, features, labels, recipe=recipe, rng=np.random.default_rng(seed), noise_seed=noise_seed)
     return network
 
 
