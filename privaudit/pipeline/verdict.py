@@ -68,7 +68,7 @@ def _what_would_suffice(
             if needed
             else f"no number of records up to {MAX_SUGGESTED_RECORDS:,} lifts it above the claim at this delta"
         )
-        wants.append(f"Its ceiling of {ceiling:.2f} does not reach the claim of {claim.epsilon:.2f}; {more}.")
+        wants.append(f"The ceiling of {ceiling:.2f} does not reach the claim of {claim.epsilon:.2f}; {more}.")
     if reached is None:
         wants.append("There is no control: run one (control.n_models of at least 4) to show what the attack could see.")
     elif reached <= claim.epsilon:

@@ -1,0 +1,69 @@
+import json
+import math
+
+import pytest
+
+from privaudit.config import RecipeConfig
+from privaudit.errors import ConfigError
+from privaudit.estimators.privacy_loss import pld_claim
+from privaudit.training.recipe import resolve_recipe
+
+DP = {"noise_multiplier": 1.0}
+
+
+def resolve(n_canaries=3200, **keys):
+    return resolve_recipe(RecipeConfig(**keys), n_canaries=n_canaries)
+
+
+def test_steps_and_rate_stay_and_the_divisor_is_public():
+    recipe = resolve(steps=100, sample_rate=0.1, dp=DP)
+    assert (recipe.steps, recipe.sample_rate, recipe.epochs, recipe.batch_size) == (100, 0.1, None, None)
+    assert recipe.expected_batch_size == pytest.approx(160.0)
+    assert recipe.dp.max_grad_norm == 1.0
+    assert recipe.dp.delta == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("n_canaries", "epochs", "batch", "rate", "steps"),
+    [(3200, 3, 160, 0.1, 30), (3200, 1, 1600, 1.0, 1), (3199, 2, 64, 128 / 3199, 50), (10, 7, 2, 0.4, 18)],
+)
+def test_a_private_batch_size_becomes_a_rate(n_canaries, epochs, batch, rate, steps):
+    recipe = resolve(n_canaries, epochs=epochs, batch_size=batch, dp=DP)
+    assert recipe.sample_rate == pytest.approx(rate)
+    assert recipe.steps == steps == math.ceil(epochs / rate - 1e-9)
+    assert recipe.expected_batch_size == pytest.approx(batch)
+    assert (recipe.epochs, recipe.batch_size) == (None, None)
+
+
+def test_too_large_a_batch_names_the_key():
+    with pytest.raises(ConfigError, match="at most the expected set size 1600; got 1601") as caught:
+        resolve(epochs=1, batch_size=1601, dp=DP)
+    assert caught.value.key == "recipe.batch_size"
+
+
+def test_without_dp_epochs_stay():
+    recipe = resolve(epochs=3, batch_size=160)
+    assert (recipe.epochs, recipe.batch_size, recipe.steps, recipe.expected_batch_size) == (3, 160, None, None)
+    assert recipe.dp_sgd_params() is None
+
+
+@pytest.mark.parametrize("batching", [{"steps": 100, "sample_rate": 0.1}, {"epochs": 2, "batch_size": 400}])
+def test_noise_for_a_wanted_epsilon_reaches_it(batching):
+    recipe = resolve(**batching, dp={"epsilon": 3.0, "delta": 1e-5})
+    params = recipe.dp_sgd_params()
+    assert (params.steps, params.sample_rate) == (recipe.steps, recipe.sample_rate)
+    assert 2.9 < pld_claim(params, delta=1e-5).epsilon <= 3.0
+
+
+def test_an_epsilon_that_no_noise_reaches_names_the_key():
+    with pytest.raises(ConfigError, match="no noise multiplier") as caught:
+        resolve(steps=100000, sample_rate=1.0, dp={"epsilon": 1e-7, "delta": 1e-12})
+    assert caught.value.key == "recipe.dp.epsilon"
+
+
+def test_the_control_differs_in_dp_alone():
+    recipe = resolve(epochs=3, batch_size=160, dp=DP)
+    control = recipe.without_privacy()
+    assert control.dp is None
+    assert {**control.to_dict(), "dp": 0} == {**recipe.to_dict(), "dp": 0}
+    assert json.loads(json.dumps(recipe.to_dict()))["optimizer"]["name"] == "sgd"
