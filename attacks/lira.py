@@ -53,16 +53,17 @@ def fit_side(observed: Floats, shadows: Floats, on_side: NDArray[np.bool_]) -> S
     Raises:
         UnsupportedError: if a record has no shadow on this side.
     """
-    n = on_side.sum(axis=0, dtype=np.float64)
+    weight = on_side.astype(np.float64)  # 0 or 1; multiplying is several times faster than choosing
+    n = weight.sum(axis=0)
     if not n.all():
         raise UnsupportedError(
             f"LiRA online needs a shadow model with and one without each record; {int((n == 0).sum())} records lack "
             "one. Train more models (design.n_models)."
         )
-    mean = np.where(on_side, shadows, 0.0).sum(axis=0) / n
-    deviation = np.where(on_side, shadows - mean, 0.0)
+    mean = np.einsum("ij,ij->j", weight, shadows) / n
+    deviation = (shadows - mean) * weight
     rest = deviation.sum(axis=0) / n  # what a mean far from 0 lost by rounding
-    residual = (deviation * deviation).sum(axis=0) - n * rest * rest
+    residual = np.einsum("ij,ij->j", deviation, deviation) - n * rest * rest
     largest = np.maximum(np.abs(shadows).max(axis=0), np.abs(observed))
     rounding = np.maximum(4 * np.finfo(np.float64).eps * largest, SMALLEST_SPREAD)
     return SideFit(n, observed - mean - rest, np.where(residual > n * rounding * rounding, residual, 0.0))

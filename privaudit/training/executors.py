@@ -54,8 +54,8 @@ class ProcessExecutor:
             finished = True
         except BrokenProcessPool as error:
             raise TrainingError(
-                "a worker process died (out of memory, or killed). Finished models are kept: run the same command again, "
-                "with fewer --workers or with --engine inline."
+                "a worker process died (out of memory, or killed). Finished models are kept: run the same command "
+                "again, with fewer --workers or with --engine inline."
             ) from error
         finally:
             # what is in flight after an interrupt is lost on purpose; finished files are on disk already

@@ -63,8 +63,8 @@ class TrainingJob:
         changed = sorted(part for part in now if now[part] != self.code[part])
         if changed:
             raise ConfigError(
-                f"{getattr(self.spec, changed[0])}: the file changed while the audit runs. Put it back and run the same "
-                "command again, or choose another --out.",
+                f"{getattr(self.spec, changed[0])}: the file changed while the audit runs. Put it back and run the "
+                "same command again, or choose another --out.",
                 key=f"model.{changed[0]}",
             )
 

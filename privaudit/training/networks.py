@@ -65,8 +65,9 @@ def build_network(spec: ModelSpec, *, record_shape: tuple[int, ...], n_classes: 
     try:
         network = builder(n_features, n_classes, **spec.params)
     except (Exception, SystemExit) as error:  # the user's function may raise anything
+        reason = describe(error, spec.build, spec.base)
         raise ConfigError(
-            f"{spec.build} cannot build a model with model.params {dict(spec.params)}: {describe(error, spec.build, spec.base)}.",
+            f"{spec.build} cannot build a model with model.params {dict(spec.params)}: {reason}.",
             key="model.build" if ":" in spec.build else "model.params",
         ) from error
     if not isinstance(network, nn.Module):
@@ -130,6 +131,6 @@ def check_outputs(network: nn.Module, features: torch.Tensor, n_classes: int) ->
     single = shape in ((2,), (2, 1)) and n_classes == 2
     if not single and shape != (2, n_classes):
         raise UnsupportedError(
-            f"models must give (n, {n_classes}) logits, or (n, 1) for two classes; for 2 records this one gave {shape}. "
-            "Regression, multi-label and sequence outputs are not served."
+            f"models must give (n, {n_classes}) logits, or (n, 1) for two classes; for 2 records this one gave {shape}."
+            " Regression, multi-label and sequence outputs are not served."
         )

@@ -98,7 +98,8 @@ def _train_with_user_code(
         name = min(name for name in {*got, *wanted} if got.get(name) != wanted.get(name))
         raise ConfigError(
             f"{job.spec.train} must return the model it was given, or one with the same weights; {name} has shape "
-            f"{got.get(name)} instead of {wanted.get(name)}. Return the model itself, not a wrapper (Opacus: its _module).",
+            f"{got.get(name)} instead of {wanted.get(name)}. Return the model itself, not a wrapper "
+            "(Opacus: its _module).",
             key="model.train",
         )
     return trained

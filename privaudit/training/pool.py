@@ -75,9 +75,9 @@ def _raise_for(failed: Iterable[Outcome], stage: str) -> None:
     broken = sorted(outcome for outcome in failed if not outcome.diverged)
     if broken:
         raise TrainingError(
-            f"{stage} failed for model {broken[0].model}: {broken[0].error.rstrip('.')}."
+            f"{stage} failed for model {broken[0].model}: {broken[0].error.rstrip('.')}"
             + (f" ({len(broken) - 1} more models failed)" if len(broken) > 1 else "")
-            + " Finished models are kept; mend the cause and run the same command again.",
+            + ". Finished models are kept; mend the cause and run the same command again.",
             models=[outcome.model for outcome in broken],
         )
 

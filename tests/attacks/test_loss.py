@@ -74,11 +74,12 @@ def test_a_signal_that_lacks_a_record_is_named(name, inputs):
         attack.run(partial, targets=[0])
 
 
-def test_nan_signals_are_refused_before_any_attack(inputs, make_inputs):
-    margin = inputs.signal("logit_margin").copy()
-    margin[2, 7] = np.nan
+def test_nan_signals_are_refused_before_any_attack(inputs):
+    table = inputs.signals["logit_margin"]
+    values = table.values.copy()
+    values[2, 7] = np.nan
     with pytest.raises(DataError, match=r"logit_margin.*model 2, record 7"):
-        make_inputs(inputs.design, margin)
+        SignalTable(name=table.name, values=values, model_index=table.model_index, record_index=table.record_index)
 
 
 @pytest.mark.parametrize(

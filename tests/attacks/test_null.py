@@ -86,11 +86,11 @@ CONFIG = load_config()
 CANDIDATES = [LossThreshold(), Lira(), Rmia()]
 
 
-def chosen(inputs):
-    return choose_primary(CONFIG, CANDIDATES, OneRun(), inputs, delta=1e-5)
+def chosen(inputs, candidates=CANDIDATES):
+    return choose_primary(CONFIG, candidates, OneRun(), inputs, delta=1e-5)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(st.integers(0, 10**6), st.sampled_from([0.0, 0.5, 5.0]))
 def test_the_choice_looks_at_no_target_and_no_complement(draw_coins, make_design, make_inputs, seed, strength):
     rng = np.random.default_rng(seed)
@@ -102,7 +102,7 @@ def test_the_choice_looks_at_no_target_and_no_complement(draw_coins, make_design
         coins[0] = rng.integers(0, 2, 60)
         coins[1] = 1 - coins[0]
         margin[:2] = rng.normal(0.0, 100.0, (2, 80))
-        margin[:2, :60] += 1000 * coins[:2]
+        margin[:2, :60] += 1000.0 * coins[:2]
         after = chosen(make_inputs(make_design(coins, n_population=20, role=ROLE), margin))
         assert after == before
     assert before.chosen_on.startswith("5 ")
@@ -123,7 +123,7 @@ def test_models_without_a_pair_can_play_the_target(draw_coins, make_design, make
     role = np.where(np.arange(8) % 2 == 0, "target", "shadow")  # every even model is a target
     margin = np.random.default_rng(0).standard_normal((8, 200)) + coins
     inputs = make_inputs(make_design(coins, kind="balanced", role=role), margin)
-    assert chosen(inputs).chosen_on.startswith("4 ")
+    assert chosen(inputs, [LossThreshold(), Rmia()]).chosen_on.startswith("4 ")
 
 
 def test_too_few_shadows_to_choose_on_are_refused_before_training(draw_coins, make_design):

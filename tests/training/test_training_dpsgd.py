@@ -148,7 +148,7 @@ def test_poisson_extremes(rate):
 
 def test_batch_norm_is_refused_before_training(dataset, user_file, recipe):
     spec = ModelSpec(build="mine.py:norm", base=user_file.parent)
-    with pytest.raises(UnsupportedError, match="BatchNorm.*GroupNorm") as caught:
+    with pytest.raises(UnsupportedError, match=r"BatchNorm.*GroupNorm") as caught:
         check_network(spec, dataset, is_private=True)
     assert "\n" not in str(caught.value)
     check_network(spec, dataset, is_private=False)
