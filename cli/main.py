@@ -66,10 +66,11 @@ def privaudit() -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the command and exit; errors are one line on stderr unless ``--debug`` is given."""
     arguments = sys.argv[1:] if args is None else args
-    sys.exit(_run(arguments))
+    sys.exit(exit_code(arguments))
 
 
-def _run(arguments: list[str]) -> int:
+def exit_code(arguments: list[str]) -> int:
+    """Run the command and return its exit code; used by `main` and by whoever embeds the command."""
     is_debug = "--debug" in arguments
     try:
         result = privaudit.main(args=arguments, prog_name="privaudit", standalone_mode=False)

@@ -1,5 +1,7 @@
 """Runs the real command in a fresh process."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -45,6 +47,17 @@ class Command:
         assert process.returncode == code, f"exit code {process.returncode}, expected {code}\n{out}\n{err}"
         assert "Traceback" not in err
         return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+    def inside(self, *args: str, code: int = 0) -> subprocess.CompletedProcess:
+        """The same command in this process: where only words and files are looked at, torch need not load again."""
+        from privaudit.cli.main import exit_code
+
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.chdir(self.folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            found = exit_code(list(args))
+        assert found == code, f"exit code {found}, expected {code}\n{out.getvalue()}\n{err.getvalue()}"
+        assert "Traceback" not in err.getvalue()
+        return subprocess.CompletedProcess(args, found, out.getvalue(), err.getvalue())
 
     def config(self, name: str = "audit.yaml", **changes) -> str:
         content = {**SMALL, **changes}

@@ -25,11 +25,11 @@ def test_a_truncated_model_file(command, audit):
     path = audit / "models" / "00002.safetensors"
     path.write_bytes(path.read_bytes()[:100])
     others = {p: p.stat().st_mtime_ns for p in (audit / "models").iterdir() if p != path}
-    line = one_line(command("run", command.config(), "--out", "out", "--engine", "inline", "-q", code=4))
+    line = one_line(command.inside("run", command.config(), "--out", "out", "--engine", "inline", "-q", code=4))
     assert "00002.safetensors" in line and "truncated" in line and "Delete this file" in line
     report = (audit / "report.json").read_bytes()
     path.unlink()
-    command("run", command.config(), "--out", "out", "--engine", "inline", "-q")
+    command.inside("run", command.config(), "--out", "out", "--engine", "inline", "-q")
     assert report == (audit / "report.json").read_bytes()
     assert others == {p: p.stat().st_mtime_ns for p in others}
 
@@ -37,10 +37,10 @@ def test_a_truncated_model_file(command, audit):
 def test_a_truncated_signal_file(command, audit):
     path = audit / "signals" / "negative_loss" / "00001.safetensors"
     path.write_bytes(path.read_bytes()[:-8])
-    line = one_line(command("attack", "out", code=4))
+    line = one_line(command.inside("attack", "out", code=4))
     assert "negative_loss" in line and "00001" in line and "Delete this file" in line
     path.unlink()
-    command("run", command.config(), "--out", "out", "--engine", "inline", "-q")
+    command.inside("run", command.config(), "--out", "out", "--engine", "inline", "-q")
 
 
 def test_a_nan_score(command, audit):
@@ -51,19 +51,19 @@ def test_a_nan_score(command, audit):
     values = arrays["values"].copy()
     values[7] = np.nan
     save_arrays(path, {**arrays, "values": values})
-    line = one_line(command("attack", "out", code=4))
+    line = one_line(command.inside("attack", "out", code=4))
     assert "NaN" in line and "model 3" in line and "record 7" in line
 
 
 def test_an_unfinished_audit(command, audit):
     (audit / "signals" / "correct" / "00000.safetensors").unlink()
-    line = one_line(command("attack", "out", code=4))
+    line = one_line(command.inside("attack", "out", code=4))
     assert "privaudit run" in line
 
 
 def test_a_folder_without_an_audit(command):
-    assert "holds no audit" in one_line(command("attack", "nowhere", code=4))
-    assert "report.json" in one_line(command("report", "nowhere", code=4)) or True
+    assert "holds no audit" in one_line(command.inside("attack", "nowhere", code=4))
+    assert "report.json" in one_line(command.inside("report", "nowhere", code=4)) or True
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_config_that_cannot_run(command, changes, code, words):
         "def regression(n, k): return nn.Linear(n, 3)\n"
         "def batch_norm(n, k): return nn.Sequential(nn.Linear(n, 4), nn.BatchNorm1d(4), nn.Linear(4, k))\n"
     )
-    line = one_line(command("run", command.config(**changes), "--out", "fresh", "-q", code=code))
+    line = one_line(command.inside("run", command.config(**changes), "--out", "fresh", "-q", code=code))
     assert all(word in line for word in words), line
     assert not (folder / "fresh" / "models").exists() or not list((folder / "fresh" / "models").iterdir())
 
@@ -119,7 +119,7 @@ def test_a_config_that_cannot_run(command, changes, code, words):
 )
 def test_a_policy_that_cannot_be_judged(command, audit, rule, code, words):
     (command.folder / "policy.yaml").write_text(json.dumps({"rules": [{"id": "r", **rule}]}))
-    line = one_line(command("gate", "out", "--policy", "policy.yaml", code=code))
+    line = one_line(command.inside("gate", "out", "--policy", "policy.yaml", code=code))
     assert all(word in line for word in words), line
 
 
@@ -137,20 +137,20 @@ def test_a_policy_that_cannot_be_judged(command, audit, rule, code, words):
 def test_the_gates_exit_codes(command, audit, rules, code):
     rules = [{"id": f"rule {n}", **rule} for n, rule in enumerate(rules)]
     (command.folder / "policy.yaml").write_text(json.dumps({"rules": rules}))
-    text = command("gate", "out", "--policy", "policy.yaml", code=code).stdout
+    text = command.inside("gate", "out", "--policy", "policy.yaml", code=code).stdout
     assert "rule 0" in text
     outcome = json.loads(
-        command("gate", "out/report.json", "--policy", "policy.yaml", "--format", "json", code=code).stdout
+        command.inside("gate", "out/report.json", "--policy", "policy.yaml", "--format", "json", code=code).stdout
     )
     assert outcome["outcome"] == {0: "pass", 1: "fail", 3: "inconclusive"}[code]
-    ran = command(
+    ran = command.inside(
         "run", command.config(), "--out", "out", "--engine", "inline", "-q", "--policy", "policy.yaml", code=code
     )
     assert "gate:" in ran.stdout
 
 
 def test_a_missing_policy_stops_before_training(command):
-    result = command("run", command.config(), "--out", "fresh", "--policy", "none.yaml", code=2)
+    result = command.inside("run", command.config(), "--out", "fresh", "--policy", "none.yaml", code=2)
     assert "none.yaml" in one_line(result)
     assert not (command.folder / "fresh").exists()
 
@@ -158,22 +158,22 @@ def test_a_missing_policy_stops_before_training(command):
 def test_a_damaged_report_is_refused(command, audit):
     path = audit / "report.json"
     path.write_text(path.read_text().replace('"n_canaries": 4', '"n_canaries": 5', 1))
-    assert "digest" in one_line(command("report", "out", code=4))
+    assert "digest" in one_line(command.inside("report", "out", code=4))
     path.write_text(path.read_text()[:500])
-    assert "report.json" in one_line(command("report", "out", code=4))
+    assert "report.json" in one_line(command.inside("report", "out", code=4))
 
 
 def test_wrong_words_on_the_command_line(command):
-    assert "Did you mean run" in one_line(command("rnu", code=2))
-    assert "--help" in one_line(command("run", "--wokers", "3", code=2))
-    assert "REPORT" in one_line(command("report", code=2))
-    assert "audit.yaml" in one_line(command("run", "audit.yaml", code=2))
+    assert "Did you mean run" in one_line(command.inside("rnu", code=2))
+    assert "--help" in one_line(command.inside("run", "--wokers", "3", code=2))
+    assert "REPORT" in one_line(command.inside("report", code=2))
+    assert "audit.yaml" in one_line(command.inside("run", "audit.yaml", code=2))
 
 
 def test_init_does_not_overwrite(command):
-    command("init", "mine")
-    assert "--force" in one_line(command("init", "mine", code=2))
-    command("init", "mine", "--force")
+    command.inside("init", "mine")
+    assert "--force" in one_line(command.inside("init", "mine", code=2))
+    command.inside("init", "mine", "--force")
 
 
 def test_debug_shows_the_traceback(command):
@@ -188,5 +188,7 @@ def test_a_model_that_diverges_is_reported_and_the_others_kept(command):
         "design": {"n_models": 4},
         "primary": {"attack": "loss"},
     }
-    line = one_line(command("run", command.config(**changes), "--out", "out", "--engine", "inline", "-q", code=4))
+    line = one_line(
+        command.inside("run", command.config(**changes), "--out", "out", "--engine", "inline", "-q", code=4)
+    )
     assert "diverged" in line and "recipe.optimizer.lr" in line

@@ -8,11 +8,13 @@ pytestmark = pytest.mark.slow
 
 
 def test_init_then_run(command):
-    command("init", "mine")
+    command.inside("init", "mine")
     text = (command.folder / "mine" / "audit.yaml").read_text()
     assert text.count("#") > 15  # commented
-    (command.folder / "mine" / "audit.yaml").write_text(text.replace("n_models: 16", "n_models: 8"))
-    command("run", "mine/audit.yaml", "--out", "mine/out", "--engine", "inline", "--quiet")
+    (command.folder / "mine" / "audit.yaml").write_text(
+        text.replace("n_models: 16", "n_models: 8").replace("epochs: 20", "epochs: 5")
+    )
+    command.inside("run", "mine/audit.yaml", "--out", "mine/out", "--engine", "inline", "--quiet")
     report = json.loads((command.folder / "mine" / "out" / "report.json").read_text())
     assert report["subject"]["name"].startswith("build_model on")
     assert report["claim"]["epsilon"] > 0
@@ -20,7 +22,7 @@ def test_init_then_run(command):
 
 
 def test_changed_code_never_reuses_old_models(command):
-    command("init", "mine")
+    command.inside("init", "mine")
     target = command.folder / "mine" / "target.py"
     config = command.folder / "mine" / "audit.yaml"
     config.write_text(
@@ -29,9 +31,9 @@ def test_changed_code_never_reuses_old_models(command):
         .replace("epochs: 20", "epochs: 1")
         .replace("8}  ", "4}  ")
     )
-    command("run", "mine/audit.yaml", "--out", "out", "--engine", "inline", "--quiet")
+    command.inside("run", "mine/audit.yaml", "--out", "out", "--engine", "inline", "--quiet")
     target.write_text(target.read_text().replace("64", "65"))
-    result = command("run", "mine/audit.yaml", "--out", "out", "--engine", "inline", "--quiet", code=4)
+    result = command.inside("run", "mine/audit.yaml", "--out", "out", "--engine", "inline", "--quiet", code=4)
     assert "recipe.model.code.build" in result.stderr
 
 
@@ -60,7 +62,7 @@ def train(model, features, labels, *, recipe, seed):
         model={"build": "net.py:build_model", "params": {"width": 4}, "train": "net.py:train"},
         recipe={"epochs": 20, "batch_size": 8, "optimizer": {"name": "adam", "lr": 0.01}},
     )
-    command("run", config, "--out", "out", "--engine", "process", "--workers", "2", "--quiet")
+    command.inside("run", config, "--out", "out", "--engine", "inline", "--quiet")
     report = json.loads((command.folder / "out" / "report.json").read_text())
     assert report["claim"] is None and report["verdicts"] == [] and report["controls"] == []
     assert len([f for s in report["sections"] for f in s["findings"] if f["method"] in ("loss", "lira", "rmia")]) == 3

@@ -84,7 +84,7 @@ def recipe():
 
 
 def test_another_seed_gives_other_numbers(command, small):
-    command("run", command.config(), "--out", "out", "--seed", "1", "--engine", "inline", "--quiet")
+    command.inside("run", command.config(), "--out", "out", "--seed", "1", "--engine", "inline", "--quiet")
     assert reports(command.folder / "out") != reports(small)
 
 
@@ -101,7 +101,7 @@ def test_another_seed_gives_other_numbers(command, small):
 def test_stale_models_are_refused_with_the_reason_and_kept(command, small, changes, named):
     shutil.copytree(small, command.folder / "out")
     before = {path: path.read_bytes() for path in (command.folder / "out").rglob("*") if path.is_file()}
-    result = command("run", command.config(**changes), "--out", "out", "--engine", "inline", code=4)
+    result = command.inside("run", command.config(**changes), "--out", "out", "--engine", "inline", code=4)
     assert named in result.stderr and "choose another --out" in result.stderr
     assert before == {path: path.read_bytes() for path in (command.folder / "out").rglob("*") if path.is_file()}
 
@@ -109,7 +109,7 @@ def test_stale_models_are_refused_with_the_reason_and_kept(command, small, chang
 def test_other_attacks_use_the_same_models(command, small):
     shutil.copytree(small, command.folder / "out")
     config = command.config(attacks=[{"name": "lira", "variance": "pooled"}], confidence=0.9)
-    result = command("run", config, "--out", "out", "--engine", "inline")
+    result = command.inside("run", config, "--out", "out", "--engine", "inline")
     assert "all on disk already" in result.stderr
-    again = command("attack", "out", "--config", config)
+    again = command.inside("attack", "out", "--config", config)
     assert "90 %" in again.stdout and "RMIA" not in again.stdout
