@@ -4,6 +4,7 @@ import json
 import platform
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from privaudit.report.write import write_reports
 from privaudit.store.atomic import write_text
 from privaudit.store.design_file import write_design
 from privaudit.store.folder import AuditFolder
-from privaudit.store.manifest import check_same, read_manifest, write_manifest
+from privaudit.store.manifest import check_same, joint_versions, read_manifest, write_manifest
 from privaudit.store.tensors import check_whole
 from privaudit.types import AuditReport
 from privaudit.types.design import CONTROL
@@ -116,13 +117,16 @@ def prepare(
     plan = make_plan(config, dataset=dataset, base=base, device_type=device.partition(":")[0])
     check_network(plan.spec, plan.dataset, is_private=plan.recipes[0].dp is not None)
     folder = AuditFolder(Path(config.out))
+    manifest = plan.manifest
     if folder.manifest.exists():
-        check_same(read_manifest(folder.manifest), plan.manifest, folder.path, accept_versions=accept_versions)
+        stored = read_manifest(folder.manifest)
+        check_same(stored, manifest, folder.path, accept_versions=accept_versions)
+        manifest = replace(manifest, versions=joint_versions(stored.versions, manifest.versions))
         for path in sorted((folder.path / "models").glob("*.safetensors")):
             check_whole(path)
     folder.create()
     write_design(folder.design, plan.design, plan.records)
-    write_manifest(folder.manifest, plan.manifest)
+    write_manifest(folder.manifest, manifest)
     return plan
 
 

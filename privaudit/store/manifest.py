@@ -120,6 +120,18 @@ def check_same(stored: Manifest, wanted: Manifest, folder: Path, *, accept_versi
             )
 
 
+def joint_versions(stored: Mapping[str, str], current: Mapping[str, str]) -> dict[str, str]:
+    """Return the versions of a folder that two sets of libraries worked on, so that a mixture stays visible.
+
+    >>> joint_versions({"torch": "2.12.0"}, {"torch": "2.13.0"})
+    {'torch': '2.12.0, 2.13.0'}
+    """
+    return {
+        name: ", ".join(dict.fromkeys([*stored.get(name, version).split(", "), version]))
+        for name, version in current.items()
+    }
+
+
 def differences(old: Any, new: Any, key: str) -> Iterator[str]:
     """Yield ``key: old -> new`` for every leaf that differs.
 
