@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 
 from privaudit.errors import ClaimError
-from privaudit.estimators import default_share, one_run
+from privaudit.estimators import default_share, one_run_p_value
 from privaudit.types import Control, EpsilonEstimate, PrivacyClaim, Verdict
 
-MAX_SUGGESTED_RECORDS = 10_000_000
+MAX_SUGGESTED_RECORDS = 1_000_000
 
 
 def check_comparable(claim: PrivacyClaim, estimate: EpsilonEstimate) -> None:
@@ -94,7 +94,8 @@ def canaries_for_ceiling(epsilon: float, *, delta: float, confidence: float) -> 
     n = 100
     while n <= MAX_SUGGESTED_RECORDS:
         guesses = 2 * int(default_share(n) * n / 2)
-        if one_run(n, guesses, guesses, delta=delta, confidence=confidence).lower > epsilon:
+        # one p-value instead of the whole bound: with every guess right, is this epsilon rejected?
+        if one_run_p_value(n, guesses, guesses, epsilon, delta) <= 1 - confidence:
             unit = 10 ** (int(math.log10(n)) - 1)
             return int(math.ceil(n / unit) * unit)
         n = int(n * 1.1) + 1

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,11 @@ SMALL = {
 }
 
 
+def _heed_interrupts():
+    """A shell's background job ignores SIGINT and hands that down; a person's terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Command:
     """The installed command, one process per call."""
 
@@ -39,6 +45,7 @@ class Command:
             text=True,
             env={**os.environ, "NO_COLOR": "1"},
             start_new_session=True,
+            preexec_fn=_heed_interrupts,  # noqa: PLW1509 - the tests start no threads
         )
 
     def __call__(self, *args: str, code: int = 0) -> subprocess.CompletedProcess:
@@ -70,12 +77,10 @@ def command(tmp_path):
     return Command(tmp_path)
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """The bundled audit, run once: the command, its folder's name and what it printed."""
-    run = Command(tmp_path_factory.mktemp("demo"))
-    result = run("run", "--out", "out")
-    return run, "out", result
+@pytest.fixture
+def new_command():
+    """Makes a command that runs in a given folder."""
+    return Command
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,11 @@
-"""The main job: the bundled Adult audit by the real command."""
+"""Every command and code block of README and docs is run; the first one, the bundled Adult audit, is looked at closely."""
 
 import json
 import re
+import shlex
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -10,9 +13,70 @@ import pytest
 
 from privaudit.report.schema import report_json_schema
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SET_UP = {"make demo", "make test"}  # they make an environment; the project's checks run them
 
 pytestmark = pytest.mark.slow
+
+
+def run_line(line, folder):
+    if line.startswith("privaudit "):
+        line = f"{shlex.quote(sys.executable)} -m {line}"
+    return subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+
+
+def run_blocks(page, folder):
+    """Run a page's blocks in their order in one folder; return what each command or block gave."""
+    done = {}
+    for language, body in BLOCK.findall(page.read_text()):
+        if language == "sh":
+            commands = {line.partition("#")[0].strip() for line in body.splitlines()}
+            assert commands <= SET_UP, f"put commands into console blocks: {commands - SET_UP}"
+        elif language == "console":
+            for line in body.splitlines():
+                assert line.startswith("$ "), f"a console block holds commands only: {line}"
+                done[line.removeprefix("$ ")] = run_line(line.removeprefix("$ "), folder)
+        elif language == "python":
+            (folder / "block.py").write_text(body)
+            done[body] = run_line(f"{shlex.quote(sys.executable)} block.py", folder)
+        elif language == "yaml":
+            name = re.match(r"# (\S+\.yaml)\n", body)
+            assert name, "the first line of a yaml block names its file"
+            (folder / name[1]).write_text(body)
+        else:
+            pytest.fail(f"no rule for {language} blocks")
+    return done
+
+
+@pytest.fixture(scope="module")
+def readme(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("readme")
+    return folder, run_blocks(README, folder)
+
+
+@pytest.fixture
+def demo(readme, new_command):
+    """The bundled audit: the command, its folder's name and what the run printed."""
+    folder, done = readme
+    result = done["privaudit run --out demo-out"]
+    assert result.returncode == 0, result.stderr
+    return new_command(folder), "demo-out", result
+
+
+def test_every_block_of_the_readme_runs(readme):
+    _, done = readme
+    assert len(done) >= 9
+    for what, result in done.items():
+        assert result.returncode == 0, f"{what}\n{result.stdout}\n{result.stderr}"
+        assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_every_block_of_the_docs_runs(page, tmp_path):
+    for what, result in run_blocks(page, tmp_path).items():
+        assert result.returncode == 0, f"{what}\n{result.stdout}\n{result.stderr}"
 
 
 @pytest.fixture
@@ -82,7 +146,7 @@ def test_the_model_has_utility(report):
 def test_progress_and_summary(demo):
     _, _, result = demo
     assert re.search(r"training: \d+ of 42 models, about \d+ s left", result.stderr)
-    assert "too weak" in result.stdout and "Report: out" in result.stdout
+    assert "too weak" in result.stdout and "Report: demo-out" in result.stdout
 
 
 def test_attacking_again_gives_the_same_bytes_without_torch(demo):
