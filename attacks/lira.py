@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.attacks.results import canary_result, check_targets, count_notes, finite_signal
+from privaudit.attacks.results import check_targets, coin_result, count_notes, finite_signal
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
@@ -155,7 +155,7 @@ class Lira:
             UnsupportedError: if a canary has no shadow on a side.
         """
         check_targets(inputs, targets)
-        canaries, models = inputs.design.canaries, inputs.models
+        canaries, models = inputs.design.coin_records, inputs.usable
         values = finite_signal(inputs, "logit_margin")[:, canaries]
         is_in = inputs.design.is_in[:, canaries].astype(bool)
         results = []
@@ -170,9 +170,9 @@ class Lira:
 
     def _result(self, inputs: AuditInputs, target: int, scores: Floats, used: str) -> AttackResult:
         every = np.zeros(inputs.design.n_records)
-        every[inputs.design.canaries] = scores
+        every[inputs.design.coin_records] = scores
         notes = count_notes(left_out(inputs.design.pair, target, self.exclude))
         if used != self.variance:
             notes = (f"variance used: {used}, for want of spread among the shadow models", *notes)
         params = {"variance": self.variance, "exclude": self.exclude}
-        return canary_result(self.name, inputs, target, every, params=params, notes=notes)
+        return coin_result(self, inputs, target, every, params=params, notes=notes)

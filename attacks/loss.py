@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from privaudit.attacks.results import canary_result, check_targets
+from privaudit.attacks.results import check_targets, coin_result
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
 from privaudit.types.design import Access
@@ -31,5 +31,5 @@ class LossThreshold:
             targets: numbers of the models to attack.
         """
         check_targets(inputs, targets)
-        values = inputs.signal("negative_loss")
-        return tuple(canary_result(self.name, inputs, target, values[target], params={}) for target in targets)
+        values = inputs.dense("negative_loss")
+        return tuple(coin_result(self, inputs, target, values[target], params={}) for target in targets)

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.errors import DataError, UnsupportedError
-from privaudit.interfaces import AuditInputs
+from privaudit.interfaces import Attack, AuditInputs
 from privaudit.types import AttackResult
 
 LARGEST_SIGNAL = 1e60  # squares of it, and their sums, stay finite
 
 
-def canary_result(
-    attack: str,
+def coin_result(
+    attack: Attack,
     inputs: AuditInputs,
     target: int,
     scores: NDArray[np.float64],
@@ -22,24 +22,26 @@ def canary_result(
     params: Mapping[str, Any],
     notes: tuple[str, ...] = (),
 ) -> AttackResult:
-    """Keep the canaries' scores and put the target's coins beside them.
+    """Keep the scores of the records with a coin and put the target's coins beside them.
 
     Args:
-        attack: the attack's name.
+        attack: the attack, which says its name, game and access.
         inputs: what the attack saw.
         target: number of the target.
         scores: ``(n_records,)`` scores of all records; those of the population are dropped.
         params: the attack's parameters.
         notes: what a reader must know.
     """
-    canaries = inputs.design.canaries
+    records = inputs.design.coin_records
     return AttackResult(
-        attack=attack,
+        attack=attack.name,
+        game=attack.game,
+        access=attack.access,
         params=params,
         target=int(target),
-        scores=scores[canaries],
-        label=inputs.design.is_in[target, canaries],
-        unit_ids=canaries,
+        scores=scores[records],
+        label=inputs.design.is_in[target, records],
+        unit_ids=records,
         notes=notes,
     )
 
@@ -50,22 +52,22 @@ def check_targets(inputs: AuditInputs, targets: Sequence[int]) -> None:
     Raises:
         UnsupportedError: names them.
     """
-    missing = sorted(set(map(int, targets)) - set(inputs.models.tolist()))
+    missing = sorted(set(map(int, targets)) - set(inputs.usable.tolist()))
     if missing:
         raise UnsupportedError(f"targets must be models that were measured; {missing} are not among them.")
 
 
 def finite_signal(inputs: AuditInputs, name: str) -> NDArray[np.float64]:
-    """Return a signal as `AuditInputs.signal` does, refusing values that no arithmetic can use.
+    """Return a signal as `AuditInputs.dense` does, refusing values that no arithmetic can use.
 
     Raises:
         MissingSignalError: if it was not collected for every usable model and record.
         DataError: if a value is infinite or beyond ``LARGEST_SIGNAL``.
     """
-    values = inputs.signal(name)
-    bad = np.argwhere(np.abs(values[inputs.models]) > LARGEST_SIGNAL)
+    values = inputs.dense(name)
+    bad = np.argwhere(np.abs(values[inputs.usable]) > LARGEST_SIGNAL)
     if len(bad):
-        model, record = inputs.models[bad[0, 0]], bad[0, 1]
+        model, record = inputs.usable[bad[0, 0]], bad[0, 1]
         raise DataError(
             f"signal {name} must be finite, up to {LARGEST_SIGNAL:g}; {len(bad)} values are not (first: model {model}, "
             f"record {record}). Look at that model's training."

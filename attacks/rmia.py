@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.attacks.lira import left_out
-from privaudit.attacks.results import canary_result, check_targets, count_notes, finite_signal
+from privaudit.attacks.results import check_targets, coin_result, count_notes, finite_signal
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import AuditInputs
 from privaudit.numerics import log_mean_exp
@@ -117,7 +117,7 @@ class Rmia:
         results = []
         for target in targets:
             out = left_out(inputs.design.pair, target, "pair")
-            references = np.setdiff1d(inputs.models, out)
+            references = np.setdiff1d(inputs.usable, out)
             if not len(references):
                 raise UnsupportedError(
                     "RMIA needs a reference model beside the target's pair; train at least 4 models."
@@ -127,5 +127,5 @@ class Rmia:
                 scores = population_share(scores, scores[population], gamma=self.gamma)
             params = {"score": self.score, "gamma": self.gamma}
             notes = count_notes(out)
-            results.append(canary_result(self.name, inputs, target, scores, params=params, notes=notes))
+            results.append(coin_result(self, inputs, target, scores, params=params, notes=notes))
         return tuple(results)

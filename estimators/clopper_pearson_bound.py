@@ -162,8 +162,8 @@ class ClopperPearson:
         Raises:
             UnsupportedError: if one model answers for more than one record.
         """
-        if len(design.canaries) > 1:
-            raise UnsupportedError(_refusal(f"{len(design.canaries)} records of one model"))
+        if len(design.coin_records) > 1:
+            raise UnsupportedError(_refusal(f"{len(design.coin_records)} records of one model"))
 
     def estimate(self, result: AttackResult, *, delta: float, confidence: float) -> EpsilonEstimate:
         """Bound epsilon from one outcome per model.

@@ -1,7 +1,7 @@
 """The protocols that attacks, estimators and executors keep; a plug-in needs no import of ours."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
@@ -24,16 +24,33 @@ class AuditInputs:
         labels: ``(n_records,)`` int64 class of each record.
         groups: name -> ``(n_records,)`` group value of each record.
         signals: name -> measured table.
-        models: ``(n,)`` the models that may be used (targets and shadows); others must not be looked at.
+        usable: ``(n,)`` the models that may be used (targets and shadows); others must not be looked at.
     """
 
     design: AuditDesign
     labels: NDArray[np.int64]
     groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     signals: Mapping[str, SignalTable]
-    models: NDArray[np.int64]
+    usable: NDArray[np.int64]
 
-    def signal(self, name: str) -> NDArray[np.float64]:
+    def signal(self, name: str) -> SignalTable:
+        """Return what was measured of a signal on the usable models; the table may cover a subset of them.
+
+        Args:
+            name: the signal.
+
+        Raises:
+            MissingSignalError: if it was not collected.
+        """
+        if name not in self.signals:
+            raise MissingSignalError(
+                f"signal {name} was not collected; got {sorted(self.signals)}. Run the audit with the collector that makes it."
+            )
+        table = self.signals[name]
+        rows = np.isin(table.model_index, self.usable)
+        return replace(table, values=table.values[rows], model_index=table.model_index[rows])
+
+    def dense(self, name: str) -> NDArray[np.float64]:
         """Return ``(n_models, n_records)`` values of a one-query signal; rows of unusable models are NaN.
 
         Args:
@@ -41,26 +58,22 @@ class AuditInputs:
 
         Raises:
             MissingSignalError: if it was not collected, or not for every usable model and record.
+            ShapeError: if it has several queries per record.
         """
-        if name not in self.signals:
-            raise MissingSignalError(
-                f"signal {name} was not collected; got {sorted(self.signals)}. Run the audit with the collector that makes it."
-            )
-        table = self.signals[name]
+        table = self.signal(name)
         if table.values.shape[2] != 1:
             raise ShapeError(f"signal {name} must have one query per record; got {table.values.shape[2]}.")
         dense = np.full(self.design.is_in.shape, np.nan)
-        rows = np.isin(table.model_index, self.models)
-        dense[np.ix_(table.model_index[rows], table.record_index)] = table.values[rows, :, 0]
-        if np.isnan(dense[self.models]).any():
+        dense[np.ix_(table.model_index, table.record_index)] = table.values[:, :, 0]
+        if np.isnan(dense[self.usable]).any():
             raise MissingSignalError(f"signal {name} does not cover every model and record. Run the audit once more.")
         return dense
 
     def restricted_to(self, models: Sequence[int] | NDArray[np.int64]) -> "AuditInputs":
         """Return the same inputs with fewer usable models, e.g. without a target and its pair."""
-        kept = np.intersect1d(self.models, np.asarray(models, dtype=np.int64))
+        kept = np.intersect1d(self.usable, np.asarray(models, dtype=np.int64))
         return AuditInputs(
-            design=self.design, labels=self.labels, groups=self.groups, signals=self.signals, models=kept
+            design=self.design, labels=self.labels, groups=self.groups, signals=self.signals, usable=kept
         )
 
 

@@ -14,7 +14,7 @@ from privaudit.pipeline.stored import read_inputs, stored_claim, stored_config
 from privaudit.pipeline.verdict import judge_claim
 from privaudit.store.design_file import read_design
 from privaudit.store.folder import AuditFolder
-from privaudit.store.manifest import Manifest, read_manifest
+from privaudit.store.manifest import ANALYSIS_LIBRARIES, Manifest, library_versions, read_manifest
 from privaudit.types import (
     AuditDesign,
     AuditReport,
@@ -53,7 +53,8 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     design, records = read_design(folder.design)
     attacks, estimators = make_methods(config)
     check_primary(config, design)
-    inputs = read_inputs(folder, design, records, design.models_with_role(SHADOW, TARGET))
+    wanted = {"correct"}.union(*(attack.signals for attack in attacks))
+    inputs = read_inputs(folder, design, records, design.models_with_role(SHADOW, TARGET), signals=wanted)
     claim, params = stored_claim(manifest)
     delta = claim.delta if claim else DEFAULT_DELTA
     leading = next(estimator for estimator in estimators if estimator.name == config.primary.estimator)
@@ -61,9 +62,9 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     findings, carrying = _findings(config, inputs, attacks, estimators, primary, delta)
     control = None
     controls = design.models_with_role(CONTROL)
-    if len(controls) and not folder.missing_signals(["correct"], controls.tolist()):
+    if len(controls) and not folder.missing_signals(wanted, controls.tolist()):
         attack = next(attack for attack in attacks if attack.name == primary.attack)
-        played = read_inputs(folder, design, records, controls)
+        played = read_inputs(folder, design, records, controls, signals=wanted)
         control = make_control(attack, leading, played, delta=delta, confidence=config.confidence)
     notes = _notes(inputs, n_controls=len(controls), control=control)
     sections = [Section(kind="mia", title="Membership inference", findings=findings, notes=notes)]
@@ -101,7 +102,8 @@ def _findings(
                 estimates.append(estimator.estimate(result, delta=delta, confidence=level))
                 carrying += estimates[-1:] if is_primary else []
             findings.append(attack_finding(result, estimates, confidence=config.confidence))
-    findings += [accuracy_finding(inputs, target, confidence=config.confidence) for target in targets]
+    correct = inputs.dense("correct")
+    findings += [accuracy_finding(inputs, correct, target, confidence=config.confidence) for target in targets]
     return tuple(findings), carrying
 
 
@@ -111,7 +113,7 @@ def _notes(inputs: AuditInputs, *, n_controls: int, control: Control | None) -> 
     if idle:
         shown = ", ".join(map(str, idle[:10])) + (", ..." if len(idle) > 10 else "")
         notes.append(
-            f"{len(idle)} of {len(inputs.models)} models learned no more than the most frequent class: {shown}. "
+            f"{len(idle)} of {len(inputs.usable)} models learned no more than the most frequent class: {shown}. "
             "They are kept in the audit."
         )
     if n_controls and control is None:
@@ -137,8 +139,8 @@ def _provenance(manifest: Manifest, config: AuditConfig, design: AuditDesign, pr
         "coins": {
             "design": design.kind,
             "n_records": design.n_records,
-            "n_canaries": len(design.canaries),
-            "n_population": design.n_records - len(design.canaries),
+            "n_coins": len(design.coin_records),
+            "n_population": design.n_records - len(design.coin_records),
         },
         "models": {
             "trained": design.n_models,
@@ -148,6 +150,7 @@ def _provenance(manifest: Manifest, config: AuditConfig, design: AuditDesign, pr
             "device_type": manifest.recipe["device_type"],
         },
         "versions": dict(manifest.versions),
+        "analysed_with": library_versions(ANALYSIS_LIBRARIES),
         "digests": manifest.digests(),
         "config": config.model_dump(mode="json", exclude={"out", "device", "engine"}),
     }

@@ -20,7 +20,7 @@ def make_control(
         delta: the delta of the audit.
         confidence: of the bound.
     """
-    target = int(inputs.models[0])
+    target = int(inputs.usable[0])
     (result,) = attack.run(inputs, targets=[target])
     return Control(
         name=CONTROL_NAME,

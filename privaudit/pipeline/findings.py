@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privaudit.estimators import (
     auc_metric,
@@ -51,9 +52,18 @@ def attack_finding(result: AttackResult, estimates: Sequence[EpsilonEstimate], *
     )
 
 
-def accuracy_finding(inputs: AuditInputs, target: int, *, confidence: float) -> Finding:
-    """Report a target's accuracy on its members, on the other canaries and on the population."""
-    correct = inputs.signal("correct")[target]
+def accuracy_finding(
+    inputs: AuditInputs, correct_of: NDArray[np.float64], target: int, *, confidence: float
+) -> Finding:
+    """Report a target's accuracy on its members, on the other records with coins and on the population.
+
+    Args:
+        inputs: design and signals.
+        correct_of: ``(n_models, n_records)`` the dense signal ``correct``.
+        target: number of the model.
+        confidence: of the intervals.
+    """
+    correct = correct_of[target]
     design = inputs.design
     member = design.is_in[target].astype(bool)
     groups = {
@@ -108,9 +118,9 @@ def claim_finding(params: DpSgdParams, *, delta: float) -> Finding:
 
 def idle_models(inputs: AuditInputs) -> list[int]:
     """Models that classify their own members no better than the most frequent class would; reported, never dropped."""
-    correct = inputs.signal("correct")
+    correct = inputs.dense("correct")
     idle = []
-    for model in inputs.models.tolist():
+    for model in inputs.usable.tolist():
         members = inputs.design.is_in[model].astype(bool)
         most_frequent = np.bincount(inputs.labels[members]).max() / members.sum()
         if correct[model, members].mean() <= most_frequent:

@@ -80,7 +80,7 @@ def make_plan(
     for estimator in estimators:
         estimator.check(design)
     check_primary(config, design)
-    recipe = resolve_recipe(config.recipe, n_canaries=len(design.canaries))
+    recipe = resolve_recipe(config.recipe, n_canaries=len(design.coin_records))
     recipes = (recipe, recipe.without_privacy()) if n_controls else (recipe,)
     spec = ModelSpec(build=config.model.build, params=config.model.params, train=config.model.train, base=base)
     manifest = _manifest(config, records, design, recipes, spec, device_type)
@@ -113,7 +113,7 @@ def _manifest(
             "variants": [recipe.to_dict() for recipe in recipes],
             "trainer": "loop",
             "device_type": device_type,
-            "memory_gb": config.engine.memory_gb,
+            "memory_gb": None,  # the loop trains one model at a time; a batched trainer records its budget here
         },
         design={
             "kind": design.kind,
@@ -121,7 +121,6 @@ def _manifest(
             "n_controls": len(design.models_with_role("control")),
             "population": config.design.population,
             "seed": design.seed,
-            "targets": design.models_with_role("target").tolist(),
             "coins": hashlib.sha256(design.is_in.tobytes()).hexdigest(),
         },
         versions=library_versions(),

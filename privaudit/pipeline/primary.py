@@ -77,9 +77,9 @@ def choose_primary(
         name = attacks[0].name if wanted == "auto" else wanted
         return Primary(name, estimator.name, "named in the config" if wanted != "auto" else "the only attack")
     apart = inputs.restricted_to(untouched_shadows(inputs.design))
-    pair = inputs.design.pair[apart.models]
-    first = (pair < 0) | (apart.models < pair)  # one model of each pair: the other one says the same again
-    played = apart.models[first][:MAX_PLAYED]
+    pair = inputs.design.pair[apart.usable]
+    first = (pair < 0) | (apart.usable < pair)  # one model of each pair: the other one says the same again
+    played = apart.usable[first][:MAX_PLAYED]
     merit = {attack.name: _merit(attack, estimator, apart, played, delta, config.confidence) for attack in attacks}
     best = max(merit, key=lambda name: merit[name])
     return Primary(best, estimator.name, f"{len(played)} shadow models in the role of the target")

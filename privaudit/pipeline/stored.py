@@ -1,5 +1,7 @@
 """Reads an audit's files back: config, signals, claim."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,19 +26,31 @@ def stored_config(manifest: Manifest, changes: AuditConfig | None) -> AuditConfi
 
 
 def read_inputs(
-    folder: AuditFolder, design: AuditDesign, records: AuditRecords, models: NDArray[np.int64]
+    folder: AuditFolder,
+    design: AuditDesign,
+    records: AuditRecords,
+    models: NDArray[np.int64],
+    *,
+    signals: Iterable[str],
 ) -> AuditInputs:
-    """Read every stored signal of some models.
+    """Read stored signals of some models.
+
+    Args:
+        folder: the audit's folder.
+        design: its design.
+        records: its records.
+        models: numbers of the models, which become the usable ones.
+        signals: names of the signals; others in the folder are left alone.
 
     Raises:
         StoreError: if signals are missing, or the models were not all collected.
         CorruptStoreError: if a file is damaged.
     """
-    names = sorted(path.name for path in (folder.path / "signals").glob("*") if path.is_dir())
+    names = sorted(set(signals))
     missing = folder.missing_signals(names, models.tolist())
-    if not names or missing:
+    if missing:
         raise StoreError(
-            f"{folder.path} is not finished: signals of {len(missing) or len(models)} of {len(models)} models are missing. "
+            f"{folder.path} is not finished: signals of {len(missing)} of {len(models)} models are missing. "
             "Run the same `privaudit run` command again; it goes on from there."
         )
     return AuditInputs(
@@ -44,7 +58,7 @@ def read_inputs(
         labels=records.labels,
         groups=records.groups,
         signals={name: folder.read_signal(name, models.tolist()) for name in names},
-        models=models,
+        usable=models,
     )
 
 

@@ -64,9 +64,9 @@ def _what_would_suffice(
     if ceiling <= claim.epsilon:
         needed = canaries_for_ceiling(claim.epsilon, delta=claim.delta, confidence=estimate.confidence)
         more = (
-            f"about {needed:,} records with coins would lift it above the claim"
+            f"about {needed:,} records with coins and the default share of guesses would lift it above the claim"
             if needed
-            else f"no number of records up to {MAX_SUGGESTED_RECORDS:,} lifts it above the claim at this delta"
+            else "more records alone do not lift it above the claim with the default share of guesses at this delta"
         )
         wants.append(f"The ceiling of {ceiling:.2f} does not reach the claim of {claim.epsilon:.2f}; {more}.")
     if reached is None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -14,11 +14,12 @@ from privaudit.store.atomic import write_text
 
 MANIFEST_VERSION = 1
 LIBRARIES = ("numpy", "opacus", "torch")  # what the bytes of a trained model depend on
+ANALYSIS_LIBRARIES = ("dp-accounting", "numpy", "scipy")  # what the numbers of a report depend on
 
 
-def library_versions() -> dict[str, str]:
+def library_versions(libraries: Sequence[str] = LIBRARIES) -> dict[str, str]:
     """Versions of privaudit and of the libraries that training depends on, read without importing them."""
-    return {"privaudit": __version__, **{name: metadata.version(name) for name in LIBRARIES}}
+    return {"privaudit": __version__, **{name: metadata.version(name) for name in libraries}}
 
 
 def digest(content: Any) -> str:

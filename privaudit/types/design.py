@@ -82,7 +82,7 @@ class AuditDesign:
         return int(self.is_in.shape[1])
 
     @property
-    def canaries(self) -> NDArray[np.int64]:
+    def coin_records(self) -> NDArray[np.int64]:
         """Records whose membership was drawn by a coin (all but the population)."""
         return np.flatnonzero(~self.is_population)
 

@@ -200,8 +200,7 @@ class AuditReport:
         wanted = (primary.get("attack"), primary.get("estimator"))
         return tuple(
             (finding, estimate)
-            for section in self.sections
-            for finding in section.findings
+            for finding in self.findings("mia")
             for estimate in finding.estimates
             if (finding.method, estimate.method) == wanted
         )

@@ -45,7 +45,7 @@ def _inputs(design, margin, *, models=None, leave_out=()):
             for name, values in signals.items()
             if name not in leave_out
         },
-        models=np.arange(n_models) if models is None else np.asarray(models),
+        usable=np.arange(n_models) if models is None else np.asarray(models),
     )
 
 

@@ -22,7 +22,7 @@ def inputs(draw_coins, make_design, make_inputs):
 
 def test_loss_is_the_signal_itself_and_needs_no_shadows(inputs):
     (result,) = LossThreshold().run(inputs.restricted_to([3]), targets=[3])
-    np.testing.assert_array_equal(result.scores, log_probability(inputs.signal("logit_margin")[3, :40]))
+    np.testing.assert_array_equal(result.scores, log_probability(inputs.dense("logit_margin")[3, :40]))
     np.testing.assert_array_equal(result.label, inputs.design.is_in[3, :40])
     assert (result.attack, result.target, result.access, result.notes) == ("loss", 3, "score", ())
 
@@ -44,7 +44,7 @@ def test_attacks_are_pure(name, inputs):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_models_that_may_not_be_used_are_not_looked_at(name, inputs, make_inputs):
-    margin = inputs.signal("logit_margin").copy()
+    margin = inputs.dense("logit_margin").copy()
     margin[6:] = -50.0
     changed = make_inputs(inputs.design, margin, models=range(6))
     (before,) = create_attack(name, {}).run(inputs.restricted_to(range(6)), targets=[0])
@@ -55,7 +55,7 @@ def test_models_that_may_not_be_used_are_not_looked_at(name, inputs, make_inputs
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_signal_is_named(name, inputs, make_inputs):
     attack = create_attack(name, {})
-    margin = inputs.signal("logit_margin")
+    margin = inputs.dense("logit_margin")
     for signal in attack.signals:
         with pytest.raises(MissingSignalError, match=signal):
             attack.run(make_inputs(inputs.design, margin, leave_out=(signal,)), targets=[0])
@@ -68,7 +68,7 @@ def test_a_signal_that_lacks_a_record_is_named(name, inputs):
         tables[signal] = SignalTable(
             name=signal, values=table.values[:, 1:], model_index=table.model_index, record_index=table.record_index[1:]
         )
-    partial = type(inputs)(design=inputs.design, labels=inputs.labels, signals=tables, models=inputs.models)
+    partial = type(inputs)(design=inputs.design, labels=inputs.labels, signals=tables, usable=inputs.usable)
     attack = create_attack(name, {})
     with pytest.raises(MissingSignalError, match="|".join(attack.signals)):
         attack.run(partial, targets=[0])

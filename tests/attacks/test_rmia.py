@@ -100,7 +100,7 @@ def test_both_scores_rank_one_target_alike(draw_coins, make_design, make_inputs)
 
 def test_share_is_that_of_the_population_under_the_same_target(draw_coins, make_design, make_inputs):
     inputs = with_signal(draw_coins, make_design, make_inputs)
-    p = np.exp(inputs.signal("negative_loss"))
+    p = np.exp(inputs.dense("negative_loss"))
     for result in Rmia(score="population_share", gamma=2.0).run(inputs, targets=[0, 5]):
         references = [model for model in range(8) if model // 2 != result.target // 2]
         ratio = p[result.target] / p[references].mean(axis=0)

@@ -89,7 +89,7 @@ def time_lira():
         design=design,
         labels=np.zeros(LIRA_RECORDS, dtype=np.int64),
         signals={"logit_margin": table},
-        models=np.arange(LIRA_MODELS),
+        usable=np.arange(LIRA_MODELS),
     )
     targets = range(LIRA_MODELS)
     fast, results = seconds(lambda: Lira().run(inputs, targets=targets))

@@ -51,7 +51,7 @@ def control(lower):
         (0.0, 2.0, 3.0, "too_weak", "The ceiling of 2.00"),
         (0.0, 5.0, 2.0, "too_weak", "positive control"),
         (0.0, 5.0, None, "too_weak", "no control"),
-        (0.0, 1.0, 1.0, "too_weak", "records with coins would lift it"),
+        (0.0, 1.0, 1.0, "too_weak", "records with coins and the default share"),
     ],
 )
 def test_three_way_rule(lower, ceiling, reached, outcome, words):
@@ -104,7 +104,7 @@ def test_the_suggested_number_of_records_suffices_and_is_no_waste(epsilon):
 def test_no_suggestion_where_delta_forbids_it():
     assert canaries_for_ceiling(12.0, delta=1e-5, confidence=0.95) is None
     reason = judge_claim(claim(12.0), [estimate(0.0, 4.0)], control(13.0)).reason
-    assert "no number of records" in reason
+    assert "more records alone" in reason
 
 
 def test_models_that_learned_nothing_are_named():
@@ -115,7 +115,7 @@ def test_models_that_learned_nothing_are_named():
     correct = np.ones((4, 60, 1))
     correct[2, :, 0] = labels  # says class 1 always
     table = SignalTable(name="correct", values=correct, model_index=np.arange(4), record_index=np.arange(60))
-    inputs = AuditInputs(design=design, labels=labels, signals={"correct": table}, models=np.arange(4))
+    inputs = AuditInputs(design=design, labels=labels, signals={"correct": table}, usable=np.arange(4))
     members = design.is_in[2].astype(bool)
     most_frequent = max(labels[members].mean(), 1 - labels[members].mean())
     expected = [2] if labels[members].mean() <= most_frequent else []
