@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.attacks.results import check_targets, coin_result, count_notes, finite_signal
+from privaudit.attacks.results import check_targets, coin_result, finite_signal
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
@@ -171,8 +171,8 @@ class Lira:
     def _result(self, inputs: AuditInputs, target: int, scores: Floats, used: str) -> AttackResult:
         every = np.zeros(inputs.design.n_records)
         every[inputs.design.coin_records] = scores
-        notes = count_notes(left_out(inputs.design.pair, target, self.exclude))
-        if used != self.variance:
-            notes = (f"variance used: {used}, for want of spread among the shadow models", *notes)
+        out = left_out(inputs.design.pair, target, self.exclude)
+        wanting = f"variance used: {used}, for want of spread among the shadow models"
+        notes = () if used == self.variance else (wanting,)
         params = {"variance": self.variance, "exclude": self.exclude}
-        return coin_result(self, inputs, target, every, params=params, notes=notes)
+        return coin_result(self, inputs, target, every, params=params, left_out=out, notes=notes)

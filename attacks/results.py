@@ -20,6 +20,7 @@ def coin_result(
     scores: NDArray[np.float64],
     *,
     params: Mapping[str, Any],
+    left_out: Sequence[int] = (),
     notes: tuple[str, ...] = (),
 ) -> AttackResult:
     """Keep the scores of the records with a coin and put the target's coins beside them.
@@ -30,8 +31,10 @@ def coin_result(
         target: number of the target.
         scores: ``(n_records,)`` scores of all records; those of the population are dropped.
         params: the attack's parameters.
+        left_out: models that did not serve as shadows; empty for an attack without shadows.
         notes: what a reader must know.
     """
+    betrayed = count_notes(left_out) if left_out else ()
     records = inputs.design.coin_records
     return AttackResult(
         attack=attack.name,
@@ -42,7 +45,8 @@ def coin_result(
         scores=scores[records],
         label=inputs.design.is_in[target, records],
         unit_ids=records,
-        notes=notes,
+        notes=(*notes, *betrayed),
+        depends_on_coins=bool(betrayed),
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.attacks.lira import left_out
-from privaudit.attacks.results import check_targets, coin_result, count_notes, finite_signal
+from privaudit.attacks.results import check_targets, coin_result, finite_signal
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import AuditInputs
 from privaudit.numerics import log_mean_exp
@@ -126,6 +126,5 @@ class Rmia:
             if self.score == "population_share":
                 scores = population_share(scores, scores[population], gamma=self.gamma)
             params = {"score": self.score, "gamma": self.gamma}
-            notes = count_notes(out)
-            results.append(coin_result(self, inputs, target, scores, params=params, notes=notes))
+            results.append(coin_result(self, inputs, target, scores, params=params, left_out=out))
         return tuple(results)

@@ -79,6 +79,9 @@ def exit_code(arguments: list[str]) -> int:
         return stop.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _say("interrupted. Finished models are kept; the same command goes on from there.", INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return USAGE
     except click.UsageError as error:
         return _say(f"{error.format_message()} (`{_help_of(error)}` shows the options)", USAGE)
     except click.ClickException as error:
@@ -87,8 +90,7 @@ def exit_code(arguments: list[str]) -> int:
         if is_debug:
             raise
         return _say(str(error), USAGE if isinstance(error, ConfigError) else FAILED)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except SystemExit:  # click's way out when a reader closed stdout; never the 1 of a failed gate
         return FAILED
     except OSError as error:
         if is_debug:

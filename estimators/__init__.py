@@ -8,6 +8,7 @@ from privaudit.estimators.one_run_bound import OneRun, one_run, one_run_p_value
 from privaudit.estimators.privacy_loss import claim_estimate, claim_tradeoff, composed_privacy_loss, pld_claim
 from privaudit.estimators.rates import auc_interval, rate_interval
 from privaudit.estimators.roc import auc, auc_null_variance, roc_curve
+from privaudit.estimators.tpr_bounds import tpr_interval
 
 __all__ = [
     "ClopperPearson",
@@ -28,5 +29,6 @@ __all__ = [
     "rate_interval",
     "roc_curve",
     "tpr_at_fpr",
+    "tpr_interval",
     "two_sided_guesses",
 ]

@@ -2,8 +2,9 @@
 
 from numpy.typing import ArrayLike
 
-from privaudit.estimators.rates import auc_interval, rate_interval
-from privaudit.estimators.roc import auc, checked, curve_counts
+from privaudit.estimators.rates import auc_interval
+from privaudit.estimators.roc import auc, checked, curve_counts, roc_curve
+from privaudit.estimators.tpr_bounds import tpr_interval
 from privaudit.types import Metric
 from privaudit.validate import check_probability
 
@@ -13,8 +14,8 @@ AUC_RULE = (
 )
 FLOOR_RULE = (
     "floor rule: the largest true positive rate whose false positive rate is at most the one asked for; "
-    "Clopper-Pearson interval, descriptive only: the threshold is read off the same non-members, "
-    "and the records of one model are not independent trials"
+    "the interval covers the threshold's error and the members' (Clopper-Pearson, four tails); descriptive only: "
+    "the records of one model are taken as a sample, its training is not"
 )
 
 
@@ -73,7 +74,7 @@ def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float, *, confidenc
     counts = curve_counts(values, members)
     row = int((counts.false_positives / n_out <= fpr).sum()) - 1
     hits = int(counts.true_positives[row])
-    lower, upper = rate_interval(hits, n_in, confidence=confidence)
+    lower, upper = tpr_interval(roc_curve(values, members), fpr, confidence=confidence)
     return Metric(
         name="tpr_at_fpr",
         at=fpr,

@@ -220,13 +220,18 @@ class OneRun:
             the estimate for the add/remove relation.
 
         Raises:
-            UnsupportedError: if the unit is not a record.
+            UnsupportedError: if the unit is not a record, or the scores depend on the coins by another way.
             ConfigError: if ``delta`` or ``confidence`` is out of range.
         """
         if result.unit != "record":
             raise UnsupportedError(
                 f"one_run needs the records of one model; got unit {result.unit!r}. For many independent trainings use "
                 "clopper_pearson."
+            )
+        if result.depends_on_coins:
+            raise UnsupportedError(
+                f"one_run needs scores that depend on the target's coins through the target alone; shadows of {result.attack} "
+                "betray them. Use the paired design and leave out the target's pair (exclude: pair)."
             )
         n_canaries = len(result.scores)
         share = default_share(n_canaries) if self.share is None else self.share

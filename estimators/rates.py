@@ -72,8 +72,10 @@ def auc_interval(auc: float, n_in: int, n_out: int, *, confidence: float) -> tup
     if n < 1:
         raise ConfigError(f"both worlds need a record; got n_in={n_in} and n_out={n_out}.")
     square = float(ndtri((1.0 + check_probability("confidence", confidence)) / 2)) ** 2
-    centre = auc + square / (2 * n)
-    half = math.sqrt(square * (auc * (1.0 - auc) / n + square / (4.0 * n * n)))
-    scale = 1.0 + square / n
-    # Rounding may carry an end past 0, 1 or the AUC itself.
-    return min(max((centre - half) / scale, 0.0), auc), max(min((centre + half) / scale, 1.0), auc)
+    return _lower_root(auc, square, n), 1.0 - _lower_root(1.0 - auc, square, n)
+
+
+def _lower_root(area: float, square: float, n: int) -> float:
+    """The smaller A with (area - A)^2 = square A (1 - A) / n, by the product of the roots: nothing cancels near 0."""
+    half = math.sqrt(square * (area * (1.0 - area) / n + square / (4.0 * n * n)))
+    return min(area * area / (area + square / (2 * n) + half), area)

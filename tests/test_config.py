@@ -146,7 +146,7 @@ def test_unknown_keys_that_look_like_types_are_named(key):
             None,
             "primary.attack must be auto or one of lira; got rmia",
         ),
-        ({"primary": {"estimator": "x"}}, None, "primary.estimator must be one of one_run; got x"),
+        ({"primary": {"estimator": "x"}}, None, "primary.estimator is x, which is not among the estimators (one_run)"),
         ({"control": {"n_models": -2}}, "control.n_models", "got -2"),
         ({"engine": {"kind": "thread"}}, "engine.kind", "'inline' or 'process'"),
         ({"engine": {"workers": 0}}, "engine.workers", "got 0"),

@@ -202,7 +202,9 @@ class AuditConfig(StrictModel):
             raise ValueError(f"primary.attack must be auto or one of {', '.join(attacks)}; got {self.primary.attack}")
         estimators = [method.name for method in self.estimators]
         if self.primary.estimator not in estimators:
-            raise ValueError(f"primary.estimator must be one of {', '.join(estimators)}; got {self.primary.estimator}")
+            raise ValueError(
+                f"primary.estimator is {self.primary.estimator}, which is not among the estimators ({', '.join(estimators)})"
+            )
         return self
 
 

@@ -118,7 +118,7 @@ def _explain(model: type[BaseModel], problem: Any, key: str) -> str:
         if isinstance(got, int | float | str | bool | None) and problem["type"] != "value_error"
         else ""
     )
-    return f"{key or 'the file'}: {text[0].lower()}{text[1:]}{shown}."
+    return f"{key + ': ' if key else ''}{text[0].lower()}{text[1:]}{shown}."
 
 
 def _keys_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:

@@ -1,5 +1,7 @@
 """Load the data of an audit by the name of its source."""
 
+import contextlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -93,10 +95,11 @@ def call_user_source(source: str, base: Path | None) -> Dataset:
     """
     function = load_function(source, base)
     try:
-        content = function()
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for results
+            content = function()
     except PrivauditError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         path = split_spec(source, base)[0]
         raise ConfigError(f"{describe_exception(error, path)}. Mend {source}.", key="data.source") from error
     return _as_dataset(content, source)

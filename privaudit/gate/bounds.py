@@ -80,7 +80,9 @@ def primary_bound(report: AuditReport, confidence: float) -> Bound:
 def control_bound(report: AuditReport, confidence: float) -> Bound:
     """Return what the positive control of the primary attack shows."""
     attack = (report.provenance.get("primary") or {}).get("attack")
-    bound = joint_bound([c.estimate for c in report.controls if c.attack == attack], confidence)
+    # at the level of each target's bound: only so does it say what a target's bound could have been
+    share = shared_confidence(confidence, max(len(report.primary_estimates()), 1))
+    bound = joint_bound([c.estimate for c in report.controls if c.attack == attack], share)
     return Bound(problem="no control") if bound.problem and not report.controls else bound
 
 

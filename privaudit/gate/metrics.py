@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from privaudit.estimators import auc_interval, rate_interval
+from privaudit.estimators import auc_interval, tpr_interval
 from privaudit.gate.bounds import shared_confidence
 from privaudit.gate.policy import GateRule
 from privaudit.types import AuditReport, Finding, Metric
@@ -79,6 +79,11 @@ def _interval(finding: Finding, metric: Metric, confidence: float) -> tuple[floa
     value, n_in, n_out = float(metric.value or 0.0), int(finding.n_in or 0), int(finding.n_out or 0)
     compute: dict[str, Callable[[], tuple[float, float]]] = {
         "auc": lambda: auc_interval(value, n_in, n_out, confidence=confidence),
-        "tpr_at_fpr": lambda: rate_interval(round(value * n_in), n_in, confidence=confidence),
+        "tpr_at_fpr": lambda: _tpr_interval(finding, float(metric.at or 0.0), confidence),
     }
     return compute[metric.name]()
+
+
+def _tpr_interval(finding: Finding, fpr: float, confidence: float) -> tuple[float, float]:
+    """Read off the stored curve; without one nothing is known."""
+    return (0.0, 1.0) if finding.roc is None else tpr_interval(finding.roc, fpr, confidence=confidence)

@@ -13,7 +13,7 @@ from privaudit.gate.policy import GatePolicy, GateRule, check_supported
 from privaudit.types import AuditReport, Verdict
 
 NO_UPPER_END = (
-    "A bound from below cannot prove that epsilon is small; a claim at or below the limit that is found consistent can."
+    "A bound from below cannot show that epsilon is small; a claim at or below the limit that stood the test closes it."
 )
 Outcome = Literal["pass", "fail", "inconclusive"]
 
@@ -86,7 +86,7 @@ def _judge_rule(report: AuditReport, rule: GateRule, confidence: float) -> Verdi
     if rule.metric == "claim":
         return _judge_claim(report, rule, confidence)
     if rule.metric == "claim_epsilon":
-        return _judge_claim_epsilon(report, rule)
+        return _judge_claim_epsilon(report, rule, confidence)
     if rule.metric == "epsilon_lower":
         return _judge_lower(report, rule, confidence)
     return _judge_measured(report, rule, confidence)
@@ -139,14 +139,15 @@ def _judge_claim(report: AuditReport, rule: GateRule, confidence: float) -> Verd
     return Verdict(rule=rule.id, outcome=outcome, numbers=numbers, reason=reason)
 
 
-def _judge_claim_epsilon(report: AuditReport, rule: GateRule) -> Verdict:
+def _judge_claim_epsilon(report: AuditReport, rule: GateRule, confidence: float) -> Verdict:
     if report.claim is None or rule.max is None:
         return Verdict(rule=rule.id, outcome="inconclusive", reason="The report holds no claim.")
     value = report.claim.epsilon
     reason = f"The claimed epsilon is {value:.4g}, the limit {rule.max:.4g}."
-    return Verdict(
-        rule=rule.id, outcome=_by_limit(value, value, rule.max), numbers=_numbers(rule, value, value), reason=reason
-    )
+    outcome = _by_limit(value, value, rule.max)
+    if claim_outcome(report, confidence)[0] == "violated":
+        outcome, reason = "fail", f"{reason} But the audit contradicts the claim."
+    return Verdict(rule=rule.id, outcome=outcome, numbers=_numbers(rule, value, value), reason=reason)
 
 
 def _judge_lower(report: AuditReport, rule: GateRule, confidence: float) -> Verdict:

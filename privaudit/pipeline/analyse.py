@@ -2,15 +2,17 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from privaudit.config import AuditConfig
+from privaudit.errors import StoreError
 from privaudit.interfaces import Attack, AuditInputs, Estimator
 from privaudit.pipeline.control import make_control
 from privaudit.pipeline.findings import accuracy_finding, attack_finding, claim_finding, idle_models
 from privaudit.pipeline.primary import Primary, check_primary, choose_primary, make_methods
-from privaudit.pipeline.stored import read_inputs, stored_claim, stored_config
+from privaudit.pipeline.stored import CHANGED, is_changed, read_inputs, stored_claim, stored_config
 from privaudit.pipeline.verdict import judge_claim
 from privaudit.store.design_file import read_design
 from privaudit.store.folder import AuditFolder
@@ -23,10 +25,12 @@ from privaudit.types import (
     Finding,
     Section,
     Subject,
+    Validity,
 )
 from privaudit.types.design import CONTROL, SHADOW, TARGET
 
 DEFAULT_DELTA = 1e-5  # of an audit without a claim
+CHANGED_NOTE = f"Exploratory: {CHANGED}."
 COINS_NOTE = (
     "The coins of the target's own records are the only secret; shadows, attack and share of guesses were fixed or "
     "chosen without them. The target's complement takes no part."
@@ -59,14 +63,20 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     delta = claim.delta if claim else DEFAULT_DELTA
     leading = next(estimator for estimator in estimators if estimator.name == config.primary.estimator)
     primary = choose_primary(config, attacks, leading, inputs, delta=delta)
+    changed = is_changed(manifest, config)
     findings, carrying = _findings(config, inputs, attacks, estimators, primary, delta)
+    if changed:
+        findings = tuple(_after_the_fact(finding) for finding in findings)
     control = None
     controls = design.models_with_role(CONTROL)
     if len(controls) and not folder.missing_signals(wanted, controls.tolist()):
         attack = next(attack for attack in attacks if attack.name == primary.attack)
         played = read_inputs(folder, design, records, controls, signals=wanted)
-        control = make_control(attack, leading, played, delta=delta, confidence=config.confidence)
-    notes = _notes(inputs, n_controls=len(controls), control=control)
+        control = make_control(attack, leading, played, delta=delta, confidence=carrying[0].confidence)
+    notes = (*((CHANGED_NOTE,) if changed else ()), *_notes(inputs, n_controls=len(controls), control=control))
+    verdict = judge_claim(claim, carrying, control) if claim else None
+    if verdict and changed:
+        verdict = replace(verdict, outcome="too_weak", reason=f"No verdict: {CHANGED}. {verdict.reason}")
     sections = [Section(kind="mia", title="Membership inference", findings=findings, notes=notes)]
     if params is not None:
         computed = claim_finding(params, delta=delta)
@@ -76,9 +86,18 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
         claim=claim,
         sections=tuple(sections),
         controls=(control,) if control else (),
-        verdicts=(judge_claim(claim, carrying, control),) if claim else (),
+        verdicts=(verdict,) if verdict else (),
         provenance=_provenance(manifest, config, design, primary),
     )
+
+
+def _after_the_fact(finding: Finding) -> Finding:
+    """Take the certificate off estimates whose method was chosen when outcomes could be seen."""
+    estimates = tuple(
+        replace(estimate, validity=Validity.HEURISTIC, assumptions=(*estimate.assumptions, CHANGED))
+        for estimate in finding.estimates
+    )
+    return replace(finding, estimates=estimates)
 
 
 def _findings(
@@ -126,7 +145,12 @@ def _notes(inputs: AuditInputs, *, n_controls: int, control: Control | None) -> 
 def _subject(folder: AuditFolder, design: AuditDesign, manifest: Manifest) -> Subject:
     sha = hashlib.sha256()
     for target in design.models_with_role(TARGET).tolist():
-        sha.update(folder.model(target).read_bytes())
+        path = folder.model(target)
+        if not path.exists():
+            raise StoreError(
+                f"{path} is missing. Run the same `privaudit run` command again; only it is trained again."
+            )
+        sha.update(path.read_bytes())
     model = manifest.recipe["model"]
     name = f"{str(model['build']).rpartition(':')[2]} on {manifest.data['name']}"
     return Subject(name=name, model_digest=sha.hexdigest(), data_digest=manifest.data["digest"])
@@ -135,6 +159,7 @@ def _subject(folder: AuditFolder, design: AuditDesign, manifest: Manifest) -> Su
 def _provenance(manifest: Manifest, config: AuditConfig, design: AuditDesign, primary: Primary) -> dict[str, Any]:
     return {
         "primary": primary._asdict(),
+        "analysis_changed_after_a_report": is_changed(manifest, config),
         "seed": design.seed,
         "coins": {
             "design": design.kind,

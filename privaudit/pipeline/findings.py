@@ -18,7 +18,7 @@ from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult, DpSgdParams, EpsilonEstimate, Finding, Metric, Neighbouring, RocCurve
 
 REPORTED_FPRS = (0.001, 0.01, 0.1)
-CURVE_FPRS = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, 121)])
+CURVE_FPRS = np.concatenate([[0.0], np.geomspace(1e-7, 1.0, 141)])
 
 
 def attack_metrics(result: AttackResult, *, confidence: float) -> tuple[Metric, ...]:

@@ -12,6 +12,7 @@ from privaudit.data.duplicates import draw_records, without_duplicates
 from privaudit.data.sources import load_dataset
 from privaudit.errors import UnsupportedError
 from privaudit.pipeline.primary import check_primary, make_methods
+from privaudit.pipeline.stored import analysis_of
 from privaudit.store.design_file import AuditRecords
 from privaudit.store.manifest import Manifest, library_versions
 from privaudit.training.model_spec import ModelSpec
@@ -63,7 +64,13 @@ def make_plan(
     """
     if config.model.checkpoint is not None:
         raise UnsupportedError("model.checkpoint: released models cannot be audited by this version. Remove the key.")
-    _, estimators = make_methods(config)
+    attacks, estimators = make_methods(config)
+    for attack in attacks:
+        if getattr(attack, "exclude", "pair") != "pair":
+            raise UnsupportedError(
+                f"attack {attack.name} with exclude: target keeps the target's complement among the shadows, which tells "
+                "its coins; no audit can be made of it. Use exclude: pair."
+            )
     records = draw_records(without_duplicates(dataset or _load(config, base)), config.data.n_records, config.seed)
     is_private = config.recipe.dp is not None
     n_controls = config.control.n_models if is_private else 0
@@ -125,4 +132,5 @@ def _manifest(
         },
         versions=library_versions(),
         config=config.model_dump(mode="json", exclude=set(LEFT_OF_THE_SEAM)),
+        analysis=analysis_of(config),
     )

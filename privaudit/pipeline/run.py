@@ -10,7 +10,7 @@ from typing import Any
 
 from privaudit.config import AuditConfig, load_config, parse
 from privaudit.data.dataset import Dataset
-from privaudit.errors import TrainingError
+from privaudit.errors import ConfigError, TrainingError
 from privaudit.interfaces import ProgressHook
 from privaudit.pipeline.analyse import analyse
 from privaudit.pipeline.plan import AuditPlan, make_plan
@@ -49,6 +49,11 @@ def run_audit(
         TrainingError: if models failed; finished ones are kept.
         StoreVersionError: if the folder holds models of another audit.
     """
+    if dataset is not None and not isinstance(dataset, Dataset):
+        raise ConfigError(
+            f"dataset must be a privaudit Dataset; got {type(dataset).__name__}. "
+            "privaudit.data.dataset_from_arrays(features, labels, name=...) makes one."
+        )
     checked, folder_of_config = _read_config(config)
     clock = _Clock()
     out = train_shadows(
@@ -122,6 +127,8 @@ def prepare(
         stored = read_manifest(folder.manifest)
         check_same(stored, manifest, folder.path, accept_versions=accept_versions)
         manifest = replace(manifest, versions=joint_versions(stored.versions, manifest.versions))
+        if (folder.path / "report.json").exists():  # outcomes were seen: the first analysis stays on record
+            manifest = replace(manifest, analysis=stored.analysis)
         for path in sorted((folder.path / "models").glob("*.safetensors")):
             check_whole(path)
     folder.create()

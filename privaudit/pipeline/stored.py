@@ -1,6 +1,7 @@
 """Reads an audit's files back: config, signals, claim."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,23 @@ from privaudit.store.folder import AuditFolder
 from privaudit.store.manifest import Manifest
 from privaudit.types import AuditDesign, DpSgdParams, Neighbouring, PrivacyClaim
 
-RIGHT_OF_THE_SEAM = ("attacks", "estimators", "primary", "confidence", "report")
+ANALYSIS = ("attacks", "estimators", "primary", "confidence")
+RIGHT_OF_THE_SEAM = (*ANALYSIS, "report")
+CHANGED = (
+    "the analysis was changed after a first report on the same coins: its bounds hold at their confidence only for "
+    "somebody who had not seen that report"
+)
+
+
+def analysis_of(config: AuditConfig) -> dict[str, Any]:
+    """Return what an analysis is made of, as the manifest keeps it."""
+    content = config.model_dump(mode="json")
+    return {part: content[part] for part in ANALYSIS}
+
+
+def is_changed(manifest: Manifest, config: AuditConfig) -> bool:
+    """Tell whether another analysis was reported on these coins before."""
+    return bool(manifest.analysis) and dict(manifest.analysis) != analysis_of(config)
 
 
 def stored_config(manifest: Manifest, changes: AuditConfig | None) -> AuditConfig:

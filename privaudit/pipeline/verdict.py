@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from privaudit.errors import ClaimError
-from privaudit.estimators import default_share, one_run_p_value
+from privaudit.estimators import one_run_p_value
 from privaudit.types import Control, EpsilonEstimate, PrivacyClaim, Verdict
 
 MAX_SUGGESTED_RECORDS = 1_000_000
@@ -62,11 +62,15 @@ def _what_would_suffice(
 ) -> list[str]:
     wants = []
     if ceiling <= claim.epsilon:
-        needed = canaries_for_ceiling(claim.epsilon, delta=claim.delta, confidence=estimate.confidence)
+        n_now, n_guesses = (int(estimate.diagnostics.get(name, 0)) for name in ("n_canaries", "n_guesses"))
+        share = n_guesses / n_now if n_now else 0.1
+        needed = canaries_for_ceiling(
+            claim.epsilon, delta=claim.delta, confidence=estimate.confidence, share=share, above=max(n_now, 100)
+        )
         more = (
-            f"about {needed:,} records with coins and the default share of guesses would lift it above the claim"
+            f"about {needed:,} records with coins would lift it above the claim"
             if needed
-            else "more records alone do not lift it above the claim with the default share of guesses at this delta"
+            else "more records alone do not lift it: a larger share of guesses, a smaller delta or fewer targets may"
         )
         wants.append(f"The ceiling of {ceiling:.2f} does not reach the claim of {claim.epsilon:.2f}; {more}.")
     if reached is None:
@@ -79,21 +83,25 @@ def _what_would_suffice(
     return wants
 
 
-def canaries_for_ceiling(epsilon: float, *, delta: float, confidence: float) -> int | None:
-    """Return roughly how many canaries lift the one-run ceiling above ``epsilon``.
+def canaries_for_ceiling(
+    epsilon: float, *, delta: float, confidence: float, share: float, above: int = 100
+) -> int | None:
+    """Return roughly how many records with coins lift the one-run ceiling above ``epsilon``.
 
     Args:
         epsilon: the ceiling wanted.
         delta: the delta of the audit.
         confidence: the confidence of the bound.
+        share: the share of guesses, kept as it is.
+        above: the number there is now.
 
     Returns:
-        the number, rounded up to two digits, with the default share of guesses; ``None`` if even
-        `MAX_SUGGESTED_RECORDS` do not suffice.
+        the number, rounded up to two digits; ``None`` if none up to `MAX_SUGGESTED_RECORDS` suffices (with more records
+        the delta term grows, too).
     """
-    n = 100
+    n = above
     while n <= MAX_SUGGESTED_RECORDS:
-        guesses = 2 * int(default_share(n) * n / 2)
+        guesses = max(2 * int(share * n / 2), 1)
         # one p-value instead of the whole bound: with every guess right, is this epsilon rejected?
         if one_run_p_value(n, guesses, guesses, epsilon, delta) <= 1 - confidence:
             unit = 10 ** (int(math.log10(n)) - 1)

@@ -23,8 +23,8 @@ METHODS = {
     ),
     "rmia": (
         (
-            "Compares the target's confidence in a record with its confidence in many population records, each against "
-            "what shadow models expect."
+            "Compares the target's confidence in a record with the mean confidence of shadow models; with score "
+            "population_share also with the same ratio of population records."
         ),
         "Zarifzadeh, Liu, Shokri. Low-Cost High-Power Membership Inference Attacks. ICML 2024.",
     ),

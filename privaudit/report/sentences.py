@@ -106,7 +106,9 @@ def _leak(report: AuditReport) -> str:
 
 
 def _largest(bounds: Sequence[EpsilonEstimate]) -> str:
-    return f"epsilon >= {epsilon_text(max(estimate.lower for estimate in bounds))}"
+    best = max(estimate.lower for estimate in bounds)
+    ceiling = min(estimate.ceiling for estimate in bounds)
+    return f"epsilon >= {epsilon_text(best)} of at most {epsilon_text(ceiling)} that it could have shown"
 
 
 def _low_rate(report: AuditReport, attack: str) -> str:

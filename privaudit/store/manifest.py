@@ -42,6 +42,7 @@ class Manifest:
         design: settings of the design.
         versions: of the libraries.
         config: the audit config, without what enters no digest (out, engine, device names).
+        analysis: the attacks, estimators, primary and confidence of the first report; never changed once it is there.
     """
 
     data: Mapping[str, Any]
@@ -49,6 +50,7 @@ class Manifest:
     design: Mapping[str, Any]
     versions: Mapping[str, str]
     config: Mapping[str, Any] = field(default_factory=dict)
+    analysis: Mapping[str, Any] = field(default_factory=dict)
 
     def digests(self) -> dict[str, str]:
         """One digest per part."""
@@ -89,7 +91,9 @@ def read_manifest(path: Path) -> Manifest:
 
 def _checked(content: Mapping[str, Any]) -> Manifest:
     """Return the manifest that was read, if its parts still have the digests they were written with."""
-    manifest = Manifest(**{part: dict(content[part]) for part in ("data", "recipe", "design", "versions", "config")})
+    manifest = Manifest(
+        **{part: dict(content[part]) for part in ("data", "recipe", "design", "versions", "config", "analysis")}
+    )
     changed = [part for part, value in manifest.digests().items() if content["digests"].get(part) != value]
     if changed:
         raise ValueError(f"{', '.join(changed)} changed after it was written")
@@ -142,8 +146,15 @@ def differences(old: Any, new: Any, key: str) -> Iterator[str]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted({*old, *new}):
             yield from differences(old.get(name), new.get(name), f"{key}.{name}")
+    elif _tables(old) and _tables(new) and len(old) == len(new):
+        for row, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from differences(before, after, f"{key}.{row}")
     elif json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True):
         yield f"{key}: {_short(old)} -> {_short(new)}"
+
+
+def _tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
 
 
 def _short(value: Any) -> str:

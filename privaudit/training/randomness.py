@@ -1,6 +1,8 @@
 """Random states of one model's training, kept apart from everyone else's."""
 
+import contextlib
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -27,10 +29,13 @@ def seeds_of_model(root: int, model: int) -> ModelSeeds:
 
 @contextmanager
 def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the global generators that user code may draw from, and put them back afterwards."""
+    """Keep user code to itself: seed the global generators it may draw from, put them back, and send its prints to stderr.
+
+    Stdout is for results.
+    """
     python_state, numpy_state = random.getstate(), np.random.get_state()
     cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
+    with contextlib.redirect_stdout(sys.stderr), torch.random.fork_rng(devices=cuda):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed the caller's accelerators as well
         if cuda:
             with torch.cuda.device(device):

@@ -144,6 +144,8 @@ class AttackResult:
         game: the privacy game played, e.g. ``membership``.
         access: what the attacker sees of the target.
         notes: what a reader must know, e.g. that a variance was pooled for want of shadows.
+        depends_on_coins: the scores depend on the target's coins by another way than the target (its complement, or
+            the counts of a balanced design, served among the shadows); no bound may be made from them.
 
     Raises:
         ShapeError: if the lengths differ.
@@ -160,6 +162,7 @@ class AttackResult:
     game: str = "membership"
     access: Access = "score"
     notes: tuple[str, ...] = ()
+    depends_on_coins: bool = False
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check that they fit."""

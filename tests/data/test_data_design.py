@@ -44,7 +44,7 @@ def test_paired_coins_are_opposite_and_the_population_is_in_no_model(
 def test_coins_are_fair_and_independent():
     """Four counts, each outside its band with probability 1e-6 at most if the coins are fair."""
     made = design(n_models=40, n_records=5_000, n_control_models=4)
-    coins = made.is_in[0::2][:, made.canaries].astype(bool)
+    coins = made.is_in[0::2][:, made.coin_records].astype(bool)
     agreements = [coins, coins[1:] ^ coins[:-1], coins[:, 1:] ^ coins[:, :-1], coins[-2:] ^ coins[:2]]
     for tosses in agreements:
         low, high = binom.ppf([0.5e-6, 1 - 0.5e-6], tosses.size, 0.5)
@@ -83,7 +83,7 @@ def test_roles_and_variants():
 
 def test_balanced_puts_every_record_in_half_of_the_models():
     made = design(kind="balanced", n_models=10)
-    assert (made.is_in[:, made.canaries].sum(axis=0) == 5).all()
+    assert (made.is_in[:, made.coin_records].sum(axis=0) == 5).all()
     assert (made.pair == -1).all()
     assert not made.is_in[:, made.is_population].any()
 

@@ -88,6 +88,7 @@ def test_a_folder_without_an_audit(command):
         ({"model": {"build": "net.py:regression"}}, 4, ["(n, 2)"]),
         ({"model": {"build": "net.py:batch_norm"}}, 4, ["BatchNorm", "GroupNorm"]),
         ({"model": {"checkpoint": "m.pt"}}, 4, ["checkpoint"]),
+        ({"attacks": [{"name": "lira", "exclude": "target"}]}, 4, ["exclude: pair", "complement"]),
         ({"device": "cuda:7"}, 2, ["cuda", "cpu"]),
     ],
 )

@@ -1,5 +1,6 @@
 """Interrupts lose at most the models in flight; the same seed gives the same bytes everywhere."""
 
+import json
 import os
 import shutil
 import signal
@@ -113,3 +114,10 @@ def test_other_attacks_use_the_same_models(command, small):
     assert "all on disk already" in result.stderr
     again = command.inside("attack", "out", "--config", config)
     assert "90 %" in again.stdout and "RMIA" not in again.stdout
+    report = json.loads((command.folder / "out" / "report.json").read_text())
+    (verdict,) = report["verdicts"]
+    assert verdict["outcome"] == "too_weak" and "changed after a first report" in verdict["reason"]
+    bounds = [e for s in report["sections"] if s["kind"] == "mia" for f in s["findings"] for e in f["estimates"]]
+    assert {bound["validity"] for bound in bounds} == {"heuristic"}
+    command.inside("run", command.config(), "--out", "out", "--engine", "inline", "-q")  # the first analysis again
+    assert reports(command.folder / "out") == reports(small)

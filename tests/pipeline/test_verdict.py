@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from privaudit.data.design import make_design
 from privaudit.errors import ClaimError
-from privaudit.estimators import default_share, one_run
+from privaudit.estimators import one_run
 from privaudit.interfaces import AuditInputs
 from privaudit.pipeline.findings import idle_models
 from privaudit.pipeline.verdict import canaries_for_ceiling, judge_claim
@@ -51,7 +51,7 @@ def control(lower):
         (0.0, 2.0, 3.0, "too_weak", "The ceiling of 2.00"),
         (0.0, 5.0, 2.0, "too_weak", "positive control"),
         (0.0, 5.0, None, "too_weak", "no control"),
-        (0.0, 1.0, 1.0, "too_weak", "records with coins and the default share"),
+        (0.0, 1.0, 1.0, "too_weak", "records with coins would lift it"),
     ],
 )
 def test_three_way_rule(lower, ceiling, reached, outcome, words):
@@ -93,16 +93,16 @@ def test_numbers_about_something_else_are_not_compared(other, words):
 @pytest.mark.parametrize("epsilon", [0.5, 2.0, 4.0, 5.08])
 def test_the_suggested_number_of_records_suffices_and_is_no_waste(epsilon):
     def ceiling(n):
-        guesses = 2 * int(default_share(n) * n / 2)
+        guesses = 2 * int(0.1 * n / 2)
         return one_run(n, guesses, guesses, delta=1e-5, confidence=0.95).lower
 
-    wanted = canaries_for_ceiling(epsilon, delta=1e-5, confidence=0.95)
+    wanted = canaries_for_ceiling(epsilon, delta=1e-5, confidence=0.95, share=0.1)
     assert ceiling(wanted) > epsilon
     assert wanted == 100 or ceiling(int(wanted * 0.8)) <= epsilon
 
 
 def test_no_suggestion_where_delta_forbids_it():
-    assert canaries_for_ceiling(12.0, delta=1e-5, confidence=0.95) is None
+    assert canaries_for_ceiling(12.0, delta=1e-5, confidence=0.95, share=0.1) is None
     reason = judge_claim(claim(12.0), [estimate(0.0, 4.0)], control(13.0)).reason
     assert "more records alone" in reason
 

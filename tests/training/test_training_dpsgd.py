@@ -10,7 +10,7 @@ from torch import nn
 
 from privaudit.errors import UnsupportedError
 from privaudit.training.batches import poisson_batches
-from privaudit.training.check import check_network
+from privaudit.training.check import check_buffers, check_network
 from privaudit.training.dpsgd import train_private
 from privaudit.training.loop import classification_loss, train_plain
 from privaudit.training.model_spec import ModelSpec
@@ -278,3 +278,34 @@ def test_stored_weights_are_the_trained_ones(job_of):
     nn.init.zeros_(empty[1].weight)
     load_weights(job.folder / "models" / "00003.safetensors", empty)
     assert torch.equal(flat(empty), flat(wanted))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        "nn.BatchNorm1d(3, affine=False)",
+        "frozen(nn.BatchNorm1d(3))",
+        "nn.InstanceNorm1d(3, track_running_stats=True)",
+    ],
+)
+def test_frozen_layers_that_mix_records_are_refused_too(dataset, tmp_path, layer):
+    """Opacus looks at trained layers only; a frozen BatchNorm carries its batch statistics past the clipping."""
+    (tmp_path / "mix.py").write_text(
+        "from torch import nn\n"
+        "def frozen(layer):\n"
+        "    layer.requires_grad_(False)\n"
+        "    return layer\n"
+        f"def net(n, k): return nn.Sequential(nn.Linear(n, 3), {layer}, nn.Linear(3, k))\n"
+    )
+    with pytest.raises(UnsupportedError, match=r"GroupNorm|cannot run"):
+        check_network(ModelSpec(build="mix.py:net", base=tmp_path), dataset, is_private=True)
+
+
+def test_a_buffer_that_learns_is_refused(dataset, tmp_path):
+    network = nn.Sequential(nn.Linear(2, 2))
+    network.register_buffer("seen", torch.zeros(1))
+    before = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    check_buffers(before, network)
+    network.seen += 1
+    with pytest.raises(UnsupportedError, match="buffer seen changed"):
+        check_buffers(before, network)
