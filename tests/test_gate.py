@@ -324,3 +324,17 @@ def test_load_policy(tmp_path):
         load_policy(path)
     with pytest.raises(ConfigError, match="no such file"):
         load_policy(tmp_path / "none.yaml")
+
+
+def test_a_claimed_epsilon_that_the_report_refutes_does_not_pass(sample):
+    report = sample.sample_report(epsilon=1.0, lower=4.5, n_correct=640, outcome="violated")
+    verdict = only(report, limit("claim_epsilon", 3.0))
+    assert verdict.outcome == "fail"
+    assert "contradicts the claim" in verdict.reason
+
+
+def test_the_control_is_judged_at_the_level_of_each_target(sample):
+    """One target's bound at 99 % and one of 32 targets' are not the same: the control shares the level."""
+    few, many = (sample.sample_report(targets=tuple(range(n)), control_correct=600) for n in (1, 32))
+    lower = [only(report, {"id": "c", "metric": "claim"}).numbers["control_lower"] for report in (few, many)]
+    assert lower[1] < lower[0]

@@ -86,7 +86,7 @@ def roc_caption(report: AuditReport) -> str:
     drawn = roc_findings(report)
     targets = {finding.params.get("target") for finding in report.findings("mia") if finding.roc is not None}
     which = f"Target {drawn[0].params.get('target')}, the first of {len(targets)}. " if len(targets) > 1 else ""
-    text = f"{which}Share of members found against share of false alarms, both on logarithmic axes. "
+    text = f"{which}Share of members found against share of false alarms, both on logarithmic axes; the left edge also stands for no false alarm. "
     text += "The dotted line is guessing. Curves are measured on the records of one model and certify nothing."
     if claim_curve(report) is not None:
         text += " If the claim holds, the true rates of no attack lie in the shaded region."
