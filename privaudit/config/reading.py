@@ -38,6 +38,7 @@ class _Loader(yaml.SafeLoader):
     """The safe loader, which would silently keep the last one of two keys of one name."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping, refusing a key that comes twice."""
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = (key_node.tag, key_node.value) if isinstance(key_node, yaml.ScalarNode) else None

@@ -180,11 +180,13 @@ class _Clock:
         self._last = time.perf_counter()
 
     def lap(self, stage: str) -> None:
+        """Note the seconds since the last lap under a stage's name."""
         now = time.perf_counter()
         self._seconds[stage] = round(now - self._last, 3)
         self._last = now
 
     def write(self, path: Path, config: AuditConfig) -> None:
+        """Write the laps, the date, the host and where things ran: all that no report may hold."""
         content = {
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "seconds": self._seconds,

@@ -189,4 +189,6 @@ def test_the_gate_of_the_readme_is_inconclusive_as_it_says(demo):
     command, out, _ = demo
     policy = re.search(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)[1]
     (command.folder / "policy.yaml").write_text(policy)
-    command("gate", out, "--policy", "policy.yaml", code=3)
+    result = command("gate", out, "--policy", "policy.yaml", code=3)
+    assert "gate: inconclusive" in result.stdout
+    assert "claim holds" in result.stdout

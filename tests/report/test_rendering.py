@@ -226,7 +226,8 @@ def test_axis_leaves_out_what_cannot_be_compared(builder):
 def test_figures_of_odd_reports(builder, change):
     report = builder.sample_report(**change)
     for svg in (epsilon_axis(report), roc_figure(report)):
-        ET.fromstring(svg)
+        assert ET.fromstring(svg).tag.endswith("svg")
+        assert "nan" not in svg.lower()
 
 
 def test_figures_are_accessible_svg(builder):

@@ -17,7 +17,8 @@ def validator():
 
 @pytest.mark.parametrize("change", [{}, {"targets": (0, 1, 2)}, {"with_claim": False}, {"epsilon": math.inf}])
 def test_real_output_is_valid(builder, validator, change):
-    validator.validate(json.loads(report_to_json(builder.sample_report(**change))))
+    errors = validator.iter_errors(json.loads(report_to_json(builder.sample_report(**change))))
+    assert [error.message for error in errors] == []
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def test_wrong_output_is_not(builder, validator, change):
 
 
 def test_unknown_keys_are_legal(builder, validator):
-    validator.validate({**report_to_dict(builder.sample_report()), "later": 1})
+    assert validator.is_valid({**report_to_dict(builder.sample_report()), "later": 1})
 
 
 def test_every_property_is_described():
