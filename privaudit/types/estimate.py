@@ -1,6 +1,7 @@
 """What training promises (a claim) and what an audit found (an estimate)."""
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -95,7 +96,7 @@ class PrivacyClaim:
         check_delta(self.delta)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ConfusionCounts:
     """Outcomes of a yes/no attack in two worlds.
 
@@ -116,8 +117,13 @@ class ConfusionCounts:
 
     def __post_init__(self) -> None:
         """Refuse negative counts and empty worlds."""
-        if min(self.tp, self.fn, self.fp, self.tn) < 0:
-            raise ConfigError(f"counts must be at least 0; got {self}.")
+        for name in ("tp", "fn", "fp", "tn"):
+            count = getattr(self, name)
+            if not (isinstance(count, numbers.Real) and math.isfinite(count) and count == int(count)):
+                raise ConfigError(f"counts must be whole numbers; got {name}={count!r}.", key=name)
+            if count < 0:
+                raise ConfigError(f"counts must be at least 0; got {self}.", key=name)
+            object.__setattr__(self, name, int(count))
         if not self.n_in or not self.n_out:
             raise ConfigError(f"both worlds need at least one outcome; got {self.n_in} members, {self.n_out} others.")
 
