@@ -109,8 +109,8 @@ def progress_view(*, quiet: bool) -> ProgressView:
     return _Bar() if sys.stderr.isatty() else _Lines()
 
 
-def show_report(report: AuditReport, output_format: str, folder: str) -> None:
-    """Print a report's summary, or the whole report as JSON."""
+def show_report(report: AuditReport, output_format: str, folder: str | None) -> None:
+    """Print a report's summary and where its files are, or the whole report as JSON."""
     if output_format == "json":
         from privaudit.report.serialise import report_to_json
 
@@ -119,4 +119,5 @@ def show_report(report: AuditReport, output_format: str, folder: str) -> None:
     from privaudit.report.terminal import render_text
 
     click.echo(render_text(report))
-    click.echo(f"\nReport: {folder}")
+    if folder is not None:
+        click.echo(f"\nReport: {folder}")

@@ -15,8 +15,10 @@ COMMANDS = {
     "run": "The main job: train shadow models, attack, estimate, report.",
     "attack": "Attack again from stored signals, without training.",
     "init": "Write an audit.yaml and a target.py to start from.",
+    "scores": "Audit saved scores of any framework: csv, parquet or npz.",
     "report": "Write a stored report as HTML, Markdown or JSON.",
     "gate": "Judge a report by a policy; the exit code is the verdict.",
+    "plan": "How many canaries or trainings an audit needs, what it could show and what it costs.",
     "list": "List attacks, estimators, models and data sets.",
 }
 

@@ -1,34 +1,110 @@
 """From an attack's outcomes to epsilon, and from DP-SGD parameters to bounds."""
 
-from privaudit.estimators.calibrate import noise_for_epsilon
+from privaudit.estimators.accounting import AccountRow, AccountTable, account, gdp_clt_mu
+from privaudit.estimators.attribute_bound import AttributeSecurity, attribute_bayes_security, gradient_diameter
+from privaudit.estimators.bayes_security_bound import BayesSecurity, bayes_security, sample_rate_to_noise
+from privaudit.estimators.betting import BettingSequence
+from privaudit.estimators.calibrate import noise_for_advantage, noise_for_epsilon, noise_for_tpr
+from privaudit.estimators.challenge_bootstrap import cluster_bootstrap
+from privaudit.estimators.challenge_clusters import ChallengeOutcomes, effective_counts, intraclass_correlation
+from privaudit.estimators.challenge_dispersion import OverDispersion, over_dispersion_test
 from privaudit.estimators.clopper_pearson_bound import ClopperPearson, clopper_pearson
+from privaudit.estimators.fdp_one_run_bound import fdp_one_run
+from privaudit.estimators.gaussian_dp_bound import gaussian_dp
+from privaudit.estimators.gaussian_tradeoff import (
+    gaussian_advantage,
+    gaussian_auc,
+    gaussian_epsilon,
+    gaussian_log_delta,
+    gaussian_mu,
+    gaussian_tpr,
+)
 from privaudit.estimators.guesses import default_share, two_sided_guesses
+from privaudit.estimators.jeffreys_bound import jeffreys
+from privaudit.estimators.katz_log_bound import katz_log
+from privaudit.estimators.last_iterate import last_iterate_epsilon
 from privaudit.estimators.metrics import auc_metric, tpr_at_fpr
 from privaudit.estimators.one_run_bound import OneRun, one_run, one_run_p_value
+from privaudit.estimators.posterior import EpsilonPosterior, ExceedanceProbability
+from privaudit.estimators.posterior_quantile import posterior_lower
+from privaudit.estimators.power_plan import PowerPlan
 from privaudit.estimators.privacy_loss import claim_estimate, claim_tradeoff, composed_privacy_loss, pld_claim
+from privaudit.estimators.privacy_region import point_epsilon, rates_to_epsilon, region_area
 from privaudit.estimators.rates import auc_interval, rate_interval
 from privaudit.estimators.roc import auc, auc_null_variance, roc_curve
+from privaudit.estimators.score_audit import audit_scores
+from privaudit.estimators.subsampled_step_bound import inverse_noise, subsampled_gaussian_step
+from privaudit.estimators.thresholds import Bonferroni, Explicit, Split, TwoSidedGuesses
 from privaudit.estimators.tpr_bounds import tpr_interval
+from privaudit.estimators.tradeoff import advantage_bound, tradeoff_bound
+from privaudit.types import ConfusionCounts
 
 __all__ = [
+    "AccountRow",
+    "AccountTable",
+    "AttributeSecurity",
+    "BayesSecurity",
+    "BettingSequence",
+    "Bonferroni",
+    "ChallengeOutcomes",
     "ClopperPearson",
+    "ConfusionCounts",
+    "EpsilonPosterior",
+    "ExceedanceProbability",
+    "Explicit",
     "OneRun",
+    "OverDispersion",
+    "PowerPlan",
+    "Split",
+    "TwoSidedGuesses",
+    "account",
+    "advantage_bound",
+    "attribute_bayes_security",
     "auc",
     "auc_interval",
     "auc_metric",
     "auc_null_variance",
+    "audit_scores",
+    "bayes_security",
     "claim_estimate",
     "claim_tradeoff",
     "clopper_pearson",
+    "cluster_bootstrap",
     "composed_privacy_loss",
     "default_share",
+    "effective_counts",
+    "fdp_one_run",
+    "gaussian_advantage",
+    "gaussian_auc",
+    "gaussian_dp",
+    "gaussian_epsilon",
+    "gaussian_log_delta",
+    "gaussian_mu",
+    "gaussian_tpr",
+    "gdp_clt_mu",
+    "gradient_diameter",
+    "intraclass_correlation",
+    "inverse_noise",
+    "jeffreys",
+    "katz_log",
+    "last_iterate_epsilon",
+    "noise_for_advantage",
     "noise_for_epsilon",
+    "noise_for_tpr",
     "one_run",
     "one_run_p_value",
+    "over_dispersion_test",
     "pld_claim",
+    "point_epsilon",
+    "posterior_lower",
     "rate_interval",
+    "rates_to_epsilon",
+    "region_area",
     "roc_curve",
+    "sample_rate_to_noise",
+    "subsampled_gaussian_step",
     "tpr_at_fpr",
     "tpr_interval",
+    "tradeoff_bound",
     "two_sided_guesses",
 ]

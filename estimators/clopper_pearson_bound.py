@@ -6,68 +6,15 @@ Upper ends of both rates, together at the stated confidence, turn that into a lo
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.estimators.rate_rectangle import Interval, rectangle_estimate
 from privaudit.estimators.rates import lower_rate, upper_rate
-from privaudit.types import (
-    AttackResult,
-    AuditDesign,
-    ConfusionCounts,
-    EpsilonEstimate,
-    EstimateKind,
-    Neighbouring,
-    Validity,
-)
-from privaudit.validate import check_delta, check_probability
-
-Interval = Literal["lower", "two_sided"]
-
-ASSUMPTIONS = (
-    "each outcome comes from an independent training",
-    "the threshold was fixed before these outcomes were seen",
-)
-
-
-def rates_to_epsilon(fnr: float, fpr: float, delta: float) -> float:
-    """Return the smallest epsilon >= 0 that allows two error rates.
-
-    Args:
-        fnr: false negative rate.
-        fpr: false positive rate.
-        delta: the delta of the definition.
-
-    Source: Kairouz, Oh, Viswanath, "The Composition Theorem for Differential Privacy", ICML 2015, theorem 2.1.
-
-    >>> round(rates_to_epsilon(0.1, 0.1, 0.0), 4)
-    2.1972
-    """
-    return max(0.0, _log_ratio(1.0 - fnr - delta, fpr), _log_ratio(1.0 - fpr - delta, fnr))
-
-
-def _log_ratio(above: float, below: float) -> float:
-    if above <= 0.0:
-        return -math.inf
-    return math.log(above) - math.log(below) if below > 0.0 else math.inf
-
-
-def lower_end(counts: ConfusionCounts, *, delta: float, tail: float) -> float:
-    """Return epsilon at the upper ends of both error rates, each missed with chance ``tail``."""
-    fnr = upper_rate(counts.fn, counts.n_in, tail)
-    return rates_to_epsilon(fnr, upper_rate(counts.fp, counts.n_out, tail), delta)
-
-
-def upper_end(counts: ConfusionCounts, *, delta: float, tail: float) -> float:
-    """Return the largest epsilon in the rectangle of both rates, each end missed with chance ``tail``.
-
-    The far corner (both rates high) is the same attack with its answer negated.
-    """
-    fnr, fpr = lower_rate(counts.fn, counts.n_in, tail), lower_rate(counts.fp, counts.n_out, tail)
-    tpr, tnr = lower_rate(counts.tp, counts.n_in, tail), lower_rate(counts.tn, counts.n_out, tail)
-    return max(rates_to_epsilon(fnr, fpr, delta), rates_to_epsilon(tpr, tnr, delta))
+from privaudit.types import AttackResult, AuditDesign, ConfusionCounts, EpsilonEstimate, Neighbouring, Validity
 
 
 def clopper_pearson(
@@ -97,26 +44,16 @@ def clopper_pearson(
     >>> round(clopper_pearson(counts, delta=1e-5, confidence=0.95).lower, 4)
     5.6006
     """
-    check_delta(delta)
-    if interval not in ("lower", "two_sided"):
-        raise ConfigError(f"interval must be lower or two_sided; got {interval!r}.", key="interval")
-    two_sided = interval == "two_sided"
-    tail = (1.0 - check_probability("confidence", confidence)) / (4 if two_sided else 2)
-    flawless = ConfusionCounts(tp=counts.n_in, fn=0, fp=0, tn=counts.n_out)
-    return EpsilonEstimate(
+    return rectangle_estimate(
+        counts,
         method="clopper_pearson",
-        kind=EstimateKind.INTERVAL if two_sided else EstimateKind.LOWER_BOUND,
-        lower=lower_end(counts, delta=delta, tail=tail),
-        upper=upper_end(counts, delta=delta, tail=tail) if two_sided else None,
+        lower_rate=lower_rate,
+        upper_rate=upper_rate,
+        validity=Validity.VALID,
         delta=delta,
         confidence=confidence,
+        interval=interval,
         neighbouring=neighbouring,
-        n_in=counts.n_in,
-        n_out=counts.n_out,
-        ceiling=lower_end(flawless, delta=delta, tail=tail),
-        validity=Validity.VALID,
-        assumptions=ASSUMPTIONS,
-        diagnostics={"tp": counts.tp, "fn": counts.fn, "fp": counts.fp, "tn": counts.tn},
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -113,6 +114,7 @@ def _check_nested(n_canaries: int, n_guesses: int, n_correct: int) -> None:
         )
 
 
+@lru_cache(maxsize=4096)  # the ceiling of many audits of one size is one number
 def _largest_rejected(n_canaries: int, n_guesses: int, n_correct: int, delta: float, alpha: float) -> float:
     """Return the epsilon up to which all p-values are at most ``alpha``, rounded down."""
     p_value = _p_value(n_canaries, n_guesses, n_correct, delta, is_monotone=True)

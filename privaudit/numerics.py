@@ -124,3 +124,28 @@ def is_correct(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     """
     columns = two_class_logits(logits)
     return np.asarray(columns.argmax(axis=1) == _one_label_each(columns, labels), dtype=np.float64)
+
+
+def logit_margin_of_loss(loss: ArrayLike) -> NDArray[np.float64]:
+    """Return the logit margin log(p / (1 - p)) of a cross-entropy loss -log(p), without forming p.
+
+    Args:
+        loss: cross-entropies of any shape, at least 0.
+
+    Returns:
+        float64 margins, higher = more confident in the true class; infinite where the loss is 0 or infinite.
+
+    Raises:
+        DataError: if a loss is negative: it is no cross-entropy then.
+
+    >>> round(float(logit_margin_of_loss(np.log(2.0))), 6), round(float(logit_margin_of_loss(1e-300)), 4)
+    (0.0, 690.7755)
+    """
+    values = np.asarray(loss, dtype=np.float64)
+    if (values < 0.0).any():
+        raise DataError(
+            f"a loss must be a cross-entropy, at least 0, to become a logit margin; got {values.min():g}. Give other "
+            "losses negated, as scores."
+        )
+    with np.errstate(divide="ignore"):  # a loss of 0 is a probability of 1
+        return np.asarray(-values - np.log(-np.expm1(-values)))

@@ -1,7 +1,7 @@
 """What a report shows at the policy's confidence, computed anew from the counts it stores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from privaudit.errors import ClaimError
 from privaudit.estimators import one_run
@@ -67,8 +67,17 @@ def at_confidence(estimate: EpsilonEstimate, confidence: float) -> EpsilonEstima
     """
     if estimate.method == "one_run" and all(name in estimate.diagnostics for name in COUNTS):
         n_canaries, n_guesses, n_correct = (int(estimate.diagnostics[name]) for name in COUNTS)
-        delta, relation = estimate.delta, estimate.neighbouring
-        return one_run(n_canaries, n_guesses, n_correct, delta=delta, confidence=confidence, neighbouring=relation)
+        # The best of several shares of guesses: each had its part of the error.
+        each = shared_confidence(confidence, int(estimate.diagnostics.get("n_candidates", 1)))
+        bound = one_run(
+            n_canaries,
+            n_guesses,
+            n_correct,
+            delta=estimate.delta,
+            confidence=each,
+            neighbouring=estimate.neighbouring,
+        )
+        return replace(bound, confidence=confidence)
     return estimate if estimate.confidence >= confidence else None
 
 

@@ -62,25 +62,32 @@ def _what_would_suffice(
 ) -> list[str]:
     wants = []
     if ceiling <= claim.epsilon:
-        n_now, n_guesses = (int(estimate.diagnostics.get(name, 0)) for name in ("n_canaries", "n_guesses"))
-        share = n_guesses / n_now if n_now else 0.1
-        needed = canaries_for_ceiling(
-            claim.epsilon, delta=claim.delta, confidence=estimate.confidence, share=share, above=max(n_now, 100)
-        )
-        more = (
-            f"about {needed:,} records with coins would lift it above the claim"
-            if needed
-            else "more records alone do not lift it: a larger share of guesses, a smaller delta or fewer targets may"
-        )
+        more = _what_would_lift(claim, estimate)
         wants.append(f"The ceiling of {ceiling:.2f} does not reach the claim of {claim.epsilon:.2f}; {more}.")
     if reached is None:
-        wants.append("There is no control: run one (control.n_models of at least 4) to show what the attack could see.")
+        wants.append(
+            "There is no control: one (control.n_models of at least 4 in the config of a run) would show what the attack "
+            "could see."
+        )
     elif reached <= claim.epsilon:
         wants.append(
             f"The positive control, trained without noise and clipping, was shown to leak only {reached:.2f} at least; "
             "a stronger attack, more shadow models, or inserted canaries would be needed."
         )
     return wants
+
+
+def _what_would_lift(claim: PrivacyClaim, estimate: EpsilonEstimate) -> str:
+    if not estimate.method.endswith("one_run"):  # outcomes are counted, one per training
+        return "more independent trainings would lift it"
+    n_now, n_guesses = (int(estimate.diagnostics.get(name, 0)) for name in ("n_canaries", "n_guesses"))
+    share = n_guesses / n_now if n_now else 0.1
+    needed = canaries_for_ceiling(
+        claim.epsilon, delta=claim.delta, confidence=estimate.confidence, share=share, above=max(n_now, 100)
+    )
+    if needed:
+        return f"about {needed:,} records with coins would lift it above the claim"
+    return "more records alone do not lift it: a larger share of guesses, a smaller delta or fewer targets may"
 
 
 def canaries_for_ceiling(

@@ -9,7 +9,7 @@ from privaudit.report.sentences import claim_number
 from privaudit.report.words import attack_text, epsilon_text, percent_text
 from privaudit.types import AuditReport, EpsilonEstimate, EstimateKind, Finding
 
-Role = Literal["primary", "secondary", "ceiling", "control", "claim"]
+Role = Literal["primary", "secondary", "ceiling", "control", "claim", "approximation"]
 # So many letters fit in a row of the figure; a name may take so many of them that the numbers stay readable.
 MAX_LABEL, MAX_NAME = 84, 28
 
@@ -32,7 +32,7 @@ class AxisRow:
 
 
 def axis_rows(report: AuditReport) -> tuple[AxisRow, ...]:
-    """Return the rows from the primary bound down to the claim; only numbers that may be compared.
+    """Return the rows from the primary bound down to the claim and what approximates it; only comparable numbers.
 
     Args:
         report: the report.
@@ -40,7 +40,8 @@ def axis_rows(report: AuditReport) -> tuple[AxisRow, ...]:
     Returns:
         The rows in drawing order.
     """
-    return (*_bound_rows(report), *_control_rows(report), *_ceiling_rows(report), *_upper_rows(report))
+    rows = (*_bound_rows(report), *_control_rows(report), *_ceiling_rows(report), *_upper_rows(report))
+    return (*rows, *_approximation_rows(report))
 
 
 def left_out(report: AuditReport) -> int:
@@ -67,7 +68,8 @@ def _bound_rows(report: AuditReport) -> list[AxisRow]:
     primary = {(finding.method, estimate.method) for finding, estimate in report.primary_estimates()}
     groups: dict[tuple[str, str], list[EpsilonEstimate]] = {}
     for finding, estimate in _estimates(report):
-        if estimate.kind is not EstimateKind.UPPER_BOUND and _comparable(report, estimate):
+        is_bound = estimate.kind in (EstimateKind.LOWER_BOUND, EstimateKind.INTERVAL)
+        if is_bound and _comparable(report, estimate):
             groups.setdefault((finding.method, estimate.method), []).append(estimate)
     rows = [_bound_row(key, group, key in primary) for key, group in groups.items()]
     return sorted(rows, key=lambda row: row.role != "primary")
@@ -109,12 +111,23 @@ def _upper_rows(report: AuditReport) -> list[AxisRow]:
         return []
     label = clip(f"claim ({clip(claim.accountant, MAX_NAME)}): at most {epsilon_text(claim.epsilon)}")
     rows = [AxisRow(role="claim", label=label, values=(claim.epsilon,), is_lower=False)]
-    for finding, estimate in _estimates(report):
+    for _, estimate in _estimates(report):
         upper = estimate.upper
         is_other = estimate.kind is EstimateKind.UPPER_BOUND and upper != claim.epsilon
         if is_other and upper is not None and _comparable(report, estimate):
-            label = clip(f"computed by {clip(finding.method, MAX_NAME)}: at most {epsilon_text(upper)}")
+            label = clip(f"computed by {clip(attack_text(estimate.method), MAX_NAME)}: at most {epsilon_text(upper)}")
             rows.append(AxisRow(role="secondary", label=label, values=(upper,), is_lower=False))
+    return rows
+
+
+def _approximation_rows(report: AuditReport) -> list[AxisRow]:
+    """Points that no proof stands behind: drawn as points, named as such."""
+    rows = []
+    for _, estimate in _estimates(report):
+        if estimate.kind is EstimateKind.POINT and _comparable(report, estimate):
+            name = clip(attack_text(estimate.method), MAX_NAME)
+            label = clip(f"approximation ({name}): about {epsilon_text(estimate.lower)}, no guarantee")
+            rows.append(AxisRow(role="approximation", label=label, values=(estimate.lower,), is_lower=False))
     return rows
 
 

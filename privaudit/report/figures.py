@@ -15,7 +15,14 @@ from privaudit.types import AuditReport, Finding, RocCurve
 
 # Mid-tones: at least 3:1 against white and against near-black.
 BLUE, ORANGE, GREEN, PURPLE, RED, GREY = "#3b82c4", "#c8761f", "#2f9560", "#9b6fc9", "#d0504a", "#808080"
-ROW_COLOURS = {"primary": BLUE, "secondary": GREY, "ceiling": PURPLE, "control": GREEN, "claim": RED}
+ROW_COLOURS = {
+    "primary": BLUE,
+    "secondary": GREY,
+    "ceiling": PURPLE,
+    "control": GREEN,
+    "claim": RED,
+    "approximation": ORANGE,
+}
 LINE_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#a8803a", "#c0619e")
 LINE_STYLES = ("-", "--", "-.", ":")
 LOWEST_RATE = 1e-4
@@ -61,6 +68,9 @@ def _draw_row(axes: Axes, place: int, row: AxisRow) -> None:
     height, ends = place + 0.68, [min(value, right) for value in row.values]
     width = 5.0 if bold else 2.5
     start, stop = (max(ends), right) if row.is_lower else (0, min(ends))
+    if row.role == "approximation":
+        axes.plot(ends, [height] * len(ends), "o", color=colour, markersize=6, fillstyle="none", clip_on=False)
+        return
     # Solid where epsilon may lie; a lower bound excludes what is left of it.
     axes.plot([start, stop], [height, height], color=colour, linewidth=width, alpha=0.45, solid_capstyle="butt")
     axes.plot(ends, [height] * len(ends), "|", color=colour, markersize=13, markeredgewidth=2.5, clip_on=False)

@@ -10,7 +10,7 @@ from privaudit.report import tables
 from privaudit.report.axis_rows import left_out
 from privaudit.report.figures import epsilon_axis, roc_caption, roc_figure, roc_findings
 from privaudit.report.methods import method_notes
-from privaudit.report.sentences import headline, what_would_suffice
+from privaudit.report.sentences import headline, warnings_of, what_would_suffice
 from privaudit.report.serialise import audit_digest
 from privaudit.types import AuditReport
 
@@ -38,6 +38,7 @@ def render_html(report: AuditReport) -> str:
         badge=OUTCOME_WORDS.get(verdict.outcome, verdict.outcome) if verdict else "no claim",
         headline=headline(report),
         suffices=what_would_suffice(report),
+        warnings=warnings_of(report),
         # The figures are our own markup; their texts are escaped where they are drawn.
         axis=Markup(epsilon_axis(report)),
         left_out=left_out(report),

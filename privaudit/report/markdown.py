@@ -3,7 +3,7 @@
 import re
 
 from privaudit.report import tables
-from privaudit.report.sentences import headline, what_would_suffice
+from privaudit.report.sentences import headline, warnings_of, what_would_suffice
 from privaudit.report.serialise import audit_digest
 from privaudit.report.tables import Table
 from privaudit.types import AuditReport
@@ -32,6 +32,7 @@ def render_markdown(report: AuditReport) -> str:
         f"### Privacy audit: {inert(report.subject.name)}",
         f"**{inert(headline(report))}**",
         inert(what_would_suffice(report)),
+        *(inert(text) for text in warnings_of(report)),
         _titled("Epsilon", _columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
         _titled("Membership inference", tables.summary_table(report) if many else tables.finding_table(report)),
         _titled("Positive control", tables.control_table(report)),

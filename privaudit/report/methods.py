@@ -11,6 +11,17 @@ METHODS = {
             "Overfitting. CSF 2018."
         ),
     ),
+    "score": (
+        "Calls a record a member if its score, made elsewhere, is high.",
+        "Scores: the user's own. The threshold attack: Yeom et al., CSF 2018.",
+    ),
+    "blind": (
+        (
+            "Tells members from non-members by their features alone, without any model. Where it succeeds they differ "
+            "by themselves, and an attack that does no better has shown nothing about the model."
+        ),
+        "Das, Zhang, Tramèr. Blind Baselines Beat Membership Inference Attacks for Foundation Models. 2024.",
+    ),
     "lira": (
         (
             "Fits, for each record, how confident shadow models are that trained on it and that did not, and asks "

@@ -31,6 +31,12 @@ def what_would_suffice(report: AuditReport) -> str:
     return verdict.reason if verdict else ""
 
 
+def warnings_of(report: AuditReport) -> tuple[str, ...]:
+    """Return what was found without looking at a model, such as that members and non-members differ by themselves."""
+    blind = [finding for finding in report.findings("mia") if finding.access is None]
+    return tuple(f"Warning: {note} ({finding.id})." for finding in blind for note in finding.notes)
+
+
 def claim_number(report: AuditReport, name: str) -> float | None:
     """Return ``lower``, ``ceiling`` or ``control_lower`` as the claim verdict used it.
 
@@ -119,10 +125,11 @@ def _low_rate(report: AuditReport, attack: str) -> str:
 
 
 def attack_aucs(report: AuditReport) -> dict[str, float]:
-    """Return the mean AUC over the targets for each attack that has one."""
+    """Return the mean AUC over the targets for each attack that has one; what looks at no model is no attack."""
     means = {}
-    for method in dict.fromkeys(finding.method for finding in report.findings("mia")):
-        values = _values([f for f in report.findings("mia") if f.method == method], "auc", None)
+    attacks = [finding for finding in report.findings("mia") if finding.access is not None]
+    for method in dict.fromkeys(finding.method for finding in attacks):
+        values = _values([finding for finding in attacks if finding.method == method], "auc", None)
         if values:
             means[method] = sum(values) / len(values)
     return means

@@ -59,11 +59,17 @@ def finding_table(report: AuditReport) -> Table:
             attack_text(finding.method),
             target_of(finding),
             metric_text(metric_of(finding.metrics, "auc")),
-            *(metric_text(metric_of(finding.metrics, "tpr_at_fpr", rate), gap="\n") for rate in rates),
+            *(_rate_text(finding, rate) for rate in rates),
         )
         for finding in attack_findings(report)
     ]
     return Table(head=("attack", "target", "AUC", *_rate_heads(rates)), rows=tuple(rows))
+
+
+def _rate_text(finding: Finding, rate: float) -> str:
+    metric = metric_of(finding.metrics, "tpr_at_fpr", rate)
+    # A blind baseline is no attack: its rates are not asked for, which is not the same as not measurable.
+    return "" if metric is None and finding.access is None else metric_text(metric, gap="\n")
 
 
 def summary_table(report: AuditReport) -> Table:

@@ -1,7 +1,7 @@
 """The report in a terminal: the verdict and one short table."""
 
 from privaudit.report import tables
-from privaudit.report.sentences import headline, what_would_suffice
+from privaudit.report.sentences import headline, warnings_of, what_would_suffice
 from privaudit.report.tables import Table
 from privaudit.types import AuditReport
 
@@ -17,6 +17,7 @@ def render_text(report: AuditReport) -> str:
     parts = [
         headline(report),
         what_would_suffice(report),
+        *warnings_of(report),
         plain_table(found),
         plain_table(tables.estimate_table(report), 7),
     ]

@@ -4,7 +4,17 @@ import math
 
 from privaudit.types import EpsilonEstimate, EstimateKind, Metric, Neighbouring, PrivacyClaim
 
-ATTACK_NAMES = {"loss": "loss threshold", "lira": "LiRA", "rmia": "RMIA"}
+ATTACK_NAMES = {
+    "loss": "loss threshold",
+    "score": "score threshold",
+    "blind": "blind baseline (no model)",
+    "lira": "LiRA",
+    "rmia": "RMIA",
+    "pld": "privacy loss distribution",
+    "rdp": "Rényi accountant",
+    "gdp_clt": "Gaussian limit",
+    "last_iterate": "last iterate",
+}
 NEIGHBOURING_NAMES = {
     Neighbouring.ADD_REMOVE: "add/remove",
     Neighbouring.REPLACE_ONE: "replace one",

@@ -1,0 +1,239 @@
+"""From saved scores of any framework to a report, without a model and without torch.
+
+Members in a scores file were not drawn by coins of ours, so their outcomes become no bound on epsilon unless the user
+states that they were independent fair coins. Independent trainings need no such statement.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.data.score_files import ScoreFile
+from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.estimators import OneRun
+from privaudit.estimators.score_audit import audit_scores
+from privaudit.estimators.thresholds import Split
+from privaudit.pipeline.baseline import DIFFERS, blind_finding
+from privaudit.pipeline.findings import attack_finding
+from privaudit.pipeline.score_attacks import check_fair, lira_result, shadows_of, threshold_result, trainings_result
+from privaudit.pipeline.score_options import ScoreAuditOptions, check_fit
+from privaudit.pipeline.verdict import judge_claim
+from privaudit.store.manifest import library_versions
+from privaudit.types import (
+    AttackResult,
+    AuditReport,
+    EpsilonEstimate,
+    Finding,
+    PrivacyClaim,
+    Section,
+    Subject,
+)
+from privaudit.validate import nearest
+
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
+STATED_COINS = "that each record's membership was an independent fair coin is the user's statement (--fair-coins)"
+STATED_TRAININGS = "that the rows are independent trainings, which differ in the canary alone, is the user's statement"
+NO_BOUND = (
+    "No bound on epsilon: the memberships of a scores file were not drawn by coins of this audit. Where each record's "
+    "membership was an independent fair coin and nothing else depended on the coins, --fair-coins says so."
+)
+EXACTLY_HALF = (
+    "Exactly half of the records are members: if that number was fixed, the coins were not independent and the bound does "
+    "not hold."
+)
+NOT_OF_LIRA = "no bound on epsilon is made of these scores"
+POINTER = f"{DIFFERS} (see the finding blind): this attack may see no more than that"
+CAVEAT, OF_TRAININGS = "descriptive only", "outcomes are independent trainings"  # not the records of one model
+WORLDS = "the two worlds are trainings with and without the canary, one outcome each"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the attacks on one file found.
+
+    Attributes:
+        findings: one per attack, and the blind baseline.
+        notes: what a reader must know about all of them.
+        primary: the finding and the estimate that carry the verdict, or ``None``.
+        target: what was attacked, for the provenance.
+    """
+
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    primary: tuple[Finding, EpsilonEstimate] | None
+    target: dict[str, Any]
+
+
+def audit_score_file(file: ScoreFile, options: ScoreAuditOptions) -> AuditReport:
+    """Attack saved scores, bound epsilon where that is allowed, and put the report together.
+
+    Args:
+        file: the scores.
+        options: what the user states and wants.
+
+    Returns:
+        the report; a function of the file's content, its name and the options.
+
+    Raises:
+        ConfigError: if an option does not fit the file.
+        ClaimError: if the claim is about another relation than the bound.
+        DataError: if members or non-members are missing, or the file contradicts the fair coins.
+    """
+    check_fit(file, options)
+    outcome = _of_trainings(file, options) if file.layout == "trainings" else _of_records(file, options)
+    claim = None
+    if options.claim is not None and options.neighbouring is not None:
+        claim = PrivacyClaim(
+            epsilon=options.claim,
+            delta=options.delta,
+            neighbouring=options.neighbouring,
+            accountant="stated by the user",
+        )
+    verdicts = (judge_claim(claim, [outcome.primary[1]], None),) if claim and outcome.primary else ()
+    section = Section(kind="mia", title="Membership inference", findings=outcome.findings, notes=outcome.notes)
+    return AuditReport(
+        subject=Subject(name=file.name, model_digest=file.digest, data_digest=file.digest),
+        claim=claim,
+        sections=(section,),
+        verdicts=verdicts,
+        provenance=_provenance(file, options, outcome),
+    )
+
+
+def _of_trainings(file: ScoreFile, options: ScoreAuditOptions) -> Outcome:
+    result = trainings_result(file)
+    world = result.label.astype(bool)
+    bound = audit_scores(
+        result.scores[world],
+        result.scores[~world],
+        method="clopper_pearson",
+        threshold=Split(share=0.5, seed=options.seed),
+        delta=options.delta,
+        confidence=options.confidence,
+        neighbouring=options.neighbouring,
+    )
+    bound = replace(bound, assumptions=(*bound.assumptions, STATED_TRAININGS))
+    finding = attack_finding(result, [bound], confidence=options.confidence)
+    metrics = tuple(replace(m, rule=f"{m.rule.partition(CAVEAT)[0]}{OF_TRAININGS}") for m in finding.metrics)
+    finding = replace(
+        finding, id=f"{result.attack}-trainings", params={}, metrics=metrics, notes=(*finding.notes, WORLDS)
+    )
+    return Outcome(findings=(finding,), notes=(), primary=(finding, bound), target={"n_trainings": len(world)})
+
+
+def _of_records(file: ScoreFile, options: ScoreAuditOptions) -> Outcome:
+    target = _target(file, options.target)
+    file = _shuffled(file, options.seed)
+    if options.fair_coins:
+        check_fair(file.member[target])
+    results, notes = _attacks(file, target)
+    findings = [_finding(result, options) for result in results]
+    if file.features is not None:
+        findings, more = _with_baseline(file.features, file.member[target], findings, options)
+        notes += more
+    bounds = [(finding, finding.estimates[0]) for finding in findings if finding.estimates]
+    notes += _coin_notes(file, target, options)
+    shadows = shadows_of(file.member, target)
+    left_out = [file.model_names[model] for model in (shadows.pair, *shadows.same) if model >= 0]
+    n_in = int(file.member[target].sum())
+    facts = {"name": file.model_names[target], "n_in": n_in, "n_out": file.values.shape[1] - n_in, "left_out": left_out}
+    # Fixed by who was trained on what, before any score is looked at: LiRA where it may carry a bound.
+    return Outcome(findings=tuple(findings), notes=notes, primary=bounds[-1] if bounds else None, target=facts)
+
+
+def _target(file: ScoreFile, name: str | None) -> int:
+    if name is None:
+        return 0
+    if name not in file.model_names:
+        known = ", ".join(file.model_names[:12]) + (", ..." if len(file.model_names) > 12 else "")
+        raise ConfigError(
+            f"--target must be one of {known}; got {name!r}.{nearest(name, file.model_names)}", key="target"
+        )
+    return file.model_names.index(name)
+
+
+def _shuffled(file: ScoreFile, seed: int) -> ScoreFile:
+    """Forget the order of the file: it may list members first, and equal scores are told apart by their order."""
+    order = np.random.default_rng([seed, 0]).permutation(file.values.shape[1])
+    features = None if file.features is None else file.features[order]
+    return replace(file, values=file.values[:, order], member=file.member[:, order], features=features)
+
+
+def _attacks(file: ScoreFile, target: int) -> tuple[list[AttackResult], tuple[str, ...]]:
+    results: list[AttackResult] = [threshold_result(file, target)]
+    if len(file.values) == 1:
+        return results, ()
+    try:
+        return [*results, lira_result(file, target)], ()
+    except UnsupportedError as error:
+        return results, (f"LiRA was left out. {error}",)
+
+
+def _finding(result: AttackResult, options: ScoreAuditOptions) -> Finding:
+    if not options.fair_coins:
+        return attack_finding(result, [], confidence=options.confidence)
+    if result.depends_on_coins:
+        return attack_finding(replace(result, notes=(*result.notes, NOT_OF_LIRA)), [], confidence=options.confidence)
+    bound = OneRun().estimate(result, delta=options.delta, confidence=options.confidence)
+    bound = replace(bound, assumptions=(*bound.assumptions, STATED_COINS))
+    return attack_finding(result, [bound], confidence=options.confidence)
+
+
+def _with_baseline(
+    features: NDArray[np.float64], label: NDArray[np.uint8], findings: Sequence[Finding], options: ScoreAuditOptions
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """Add the blind baseline, and a pointer to it under every attack where it finds something."""
+    try:
+        blind = blind_finding(
+            features,
+            label,
+            confidence=options.confidence,
+            seed=options.seed,
+            are_fair_coins=options.fair_coins,
+        )
+    except UnsupportedError as error:
+        return list(findings), (f"No blind baseline: {error}",)
+    if blind.notes:
+        findings = [replace(finding, notes=(*finding.notes, POINTER)) for finding in findings]
+    return [*findings, blind], ()
+
+
+def _coin_notes(file: ScoreFile, target: int, options: ScoreAuditOptions) -> tuple[str, ...]:
+    if not options.fair_coins:
+        return (NO_BOUND,)
+    label = file.member[target]
+    return (EXACTLY_HALF,) if 2 * int(label.sum()) == len(label) else ()
+
+
+def _provenance(file: ScoreFile, options: ScoreAuditOptions, outcome: Outcome) -> dict[str, Any]:
+    primary = {}
+    if outcome.primary is not None:
+        finding, bound = outcome.primary
+        primary = {"primary": {"attack": finding.method, "estimator": bound.method}}
+    stated = {"trainings": [STATED_TRAININGS]}.get(file.layout, [STATED_COINS] if options.fair_coins else [])
+    n_models, n_records = file.values.shape
+    return {
+        **primary,
+        "source": "saved scores; the digests of model and data are both that of the file",
+        "seed": options.seed,
+        "scores": {
+            "layout": file.layout,
+            "quantity": file.quantity,
+            "columns": dict(file.columns),
+            "n_models": n_models,
+            "n_records": n_records,
+            "target": outcome.target,
+        },
+        "stated": stated,
+        "options": {
+            "fair_coins": options.fair_coins,
+            "claim": options.claim,
+            "delta": options.delta,
+            "confidence": options.confidence,
+            "neighbouring": options.neighbouring,
+        },
+        "versions": library_versions(LIBRARIES),
+    }
