@@ -18,6 +18,7 @@ COMMANDS = {
     "scores": "Audit saved scores of any framework: csv, parquet or npz.",
     "report": "Write a stored report as HTML, Markdown or JSON.",
     "gate": "Judge a report by a policy; the exit code is the verdict.",
+    "bounds": "What DP-SGD's parameters guarantee: epsilon, TPR at FPR, Bayes security.",
     "plan": "How many canaries or trainings an audit needs, what it could show and what it costs.",
     "list": "List attacks, estimators, models and data sets.",
 }

@@ -37,7 +37,7 @@ from privaudit.estimators.subsampled_step_bound import inverse_noise, subsampled
 from privaudit.estimators.thresholds import Bonferroni, Explicit, Split, TwoSidedGuesses
 from privaudit.estimators.tpr_bounds import tpr_interval
 from privaudit.estimators.tradeoff import advantage_bound, tradeoff_bound
-from privaudit.types import ConfusionCounts
+from privaudit.types import ConfusionCounts, DpSgdParams, EpsilonEstimate, Neighbouring
 
 __all__ = [
     "AccountRow",
@@ -49,9 +49,12 @@ __all__ = [
     "ChallengeOutcomes",
     "ClopperPearson",
     "ConfusionCounts",
+    "DpSgdParams",
+    "EpsilonEstimate",
     "EpsilonPosterior",
     "ExceedanceProbability",
     "Explicit",
+    "Neighbouring",
     "OneRun",
     "OverDispersion",
     "PowerPlan",

@@ -1,19 +1,19 @@
 """What DP-SGD's parameters, or a bare (epsilon, delta), guarantee: everything that `privaudit bounds` prints."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from privaudit.errors import ConfigError
 from privaudit.estimators.accounting import AccountTable, account
-from privaudit.estimators.bayes_security_bound import BayesSecurity, bayes_security
+from privaudit.estimators.bayes_security_bound import BayesSecurity, SecurityMethod, bayes_security
 from privaudit.estimators.calibrate import noise_for_advantage, noise_for_epsilon, noise_for_tpr
 from privaudit.estimators.tradeoff import advantage_bound, tradeoff_bound
 from privaudit.types import DpSgdParams, Neighbouring
-from privaudit.validate import check_delta, check_probability
+from privaudit.validate import check_delta
 
 BOTH = (Neighbouring.ADD_REMOVE, Neighbouring.REPLACE_ONE)
-BAYES_METHODS = ("pld", "sinh", "closed_form")
-POISSON_ONLY = "as if batches were drawn by Poisson sampling: not a guarantee for shuffled batches"
+BAYES_METHODS: tuple[SecurityMethod, ...] = ("pld", "sinh", "closed_form")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +93,6 @@ def guarantees_of_params(
         bayes_security(params, neighbouring=relation, method=method) for relation in neighbouring for method in methods
     )
     notes = tuple(dict.fromkeys(note for table in accounts for note in table.notes))
-    if not is_poisson and POISSON_ONLY not in notes:
-        notes = (*notes, f"Rates are computed {POISSON_ONLY}.")
     return Guarantees(
         params=params, epsilon=None, delta=delta, accounts=accounts, limits=limits, bayes=bayes, notes=notes
     )
@@ -154,17 +152,20 @@ def noise_for(
     Raises:
         ConfigError: if not exactly one risk is wanted, or no noise keeps it.
     """
-    wanted = [name for name, value in (("epsilon", epsilon), ("advantage", advantage), ("tpr", tpr)) if value is not None]
+    wanted = [
+        name for name, value in (("epsilon", epsilon), ("advantage", advantage), ("tpr", tpr)) if value is not None
+    ]
     if len(wanted) != 1:
         got = ", ".join(wanted) or "none"
         raise ConfigError(f"state exactly one of epsilon, advantage, and tpr at fpr; got {got}.", key="target")
     if epsilon is not None:
-        return noise_for_epsilon(
-            epsilon, delta=delta, sample_rate=sample_rate, steps=steps, neighbouring=neighbouring
-        )
-    if advantage is not None:
-        return noise_for_advantage(advantage, sample_rate=sample_rate, steps=steps, neighbouring=neighbouring)
-    if fpr is None or tpr is None:
+        noise = noise_for_epsilon(epsilon, delta=delta, sample_rate=sample_rate, steps=steps, neighbouring=neighbouring)
+    elif advantage is not None:
+        noise = noise_for_advantage(advantage, sample_rate=sample_rate, steps=steps, neighbouring=neighbouring)
+    elif fpr is None or tpr is None:
         raise ConfigError("a wanted tpr needs the fpr it is wanted at; got none. A usual value is 0.01.", key="fpr")
-    check_probability("fpr", fpr)
-    return noise_for_tpr(tpr, fpr=fpr, sample_rate=sample_rate, steps=steps, neighbouring=neighbouring)
+    else:
+        noise = noise_for_tpr(tpr, fpr=fpr, sample_rate=sample_rate, steps=steps, neighbouring=neighbouring)
+    # Rounded up to six digits, as it is printed: what a user copies keeps the promise, too.
+    unit = 10.0 ** (math.floor(math.log10(noise)) - 5)
+    return math.ceil(noise / unit) * unit

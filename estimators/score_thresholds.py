@@ -50,7 +50,7 @@ def rank_thresholds(scores_out: Scores, n_candidates: int) -> Scores:
     """
     n = len(scores_out)
     even = np.linspace(1, n, n_candidates - n_candidates // 2)
-    low = np.geomspace(1, n, n_candidates // 2) if n_candidates > 1 else []
+    low = np.geomspace(1, n, n_candidates // 2)
     ranks = np.unique(np.rint(np.concatenate([even, low])).astype(np.int64))
     return np.asarray(np.sort(scores_out)[n - ranks])
 
@@ -59,7 +59,7 @@ def upper_rates(count: NDArray[np.int64], n: int, tail: float) -> NDArray[np.flo
     """Return one-sided Clopper-Pearson upper ends of many counts out of ``n``."""
     with np.errstate(invalid="ignore"):
         ends = betainccinv(count + 1.0, np.maximum(n - count, 0.5), tail)
-    return np.where(count >= n, 1.0, ends)
+    return np.asarray(np.where(count >= n, 1.0, ends), dtype=np.float64)
 
 
 def epsilon_merit(delta: float, tail: float) -> Merit:
@@ -69,7 +69,7 @@ def epsilon_merit(delta: float, tail: float) -> Merit:
         fpr, fnr = upper_rates(fp, n_out, tail), upper_rates(fn, n_in, tail)
         first = np.log(np.maximum(1.0 - fnr - delta, 1e-300)) - np.log(fpr)
         second = np.log(np.maximum(1.0 - fpr - delta, 1e-300)) - np.log(fnr)
-        return np.maximum(first, second)
+        return np.asarray(np.maximum(first, second), dtype=np.float64)
 
     return merit
 

@@ -6,18 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.estimators import (
+    account,
+    advantage_bound,
     auc_metric,
-    claim_estimate,
-    claim_tradeoff,
-    pld_claim,
     rate_interval,
     roc_curve,
     tpr_at_fpr,
+    tradeoff_bound,
 )
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult, DpSgdParams, EpsilonEstimate, Finding, Metric, Neighbouring, RocCurve
 
 REPORTED_FPRS = (0.001, 0.01, 0.1)
+LIMIT_RULE = "computed limit of the expected rate of any attack under add/remove neighbours, if the claim holds"
+CURVE_NOTE = "The curve is the largest true positive rate the guarantee allows at each false positive rate."
 CURVE_FPRS = np.concatenate([[0.0], np.geomspace(1e-7, 1.0, 141)])
 
 
@@ -89,17 +91,14 @@ def _accuracy(name: str, correct: "np.ndarray[tuple[int, ...], np.dtype[np.float
 
 
 def claim_finding(params: DpSgdParams, *, delta: float) -> Finding:
-    """Report what DP-SGD's parameters guarantee under both relations, and the curve that no attack may exceed.
+    """Report what DP-SGD's parameters guarantee by every accountant, and the curve that no attack may exceed.
 
     Args:
         params: of the training.
         delta: where epsilon is read off.
     """
-    claims = [
-        pld_claim(params, delta=delta, neighbouring=relation)
-        for relation in (Neighbouring.ADD_REMOVE, Neighbouring.REPLACE_ONE)
-    ]
-    bound = claim_tradeoff(params, Neighbouring.ADD_REMOVE, CURVE_FPRS)
+    tables = [account(params, delta, relation) for relation in (Neighbouring.ADD_REMOVE, Neighbouring.REPLACE_ONE)]
+    bound = tradeoff_bound(CURVE_FPRS, params=params, neighbouring=Neighbouring.ADD_REMOVE)
     return Finding(
         id="claim",
         method="pld",
@@ -110,10 +109,22 @@ def claim_finding(params: DpSgdParams, *, delta: float) -> Finding:
             "max_grad_norm": params.max_grad_norm,
         },
         access=None,
+        metrics=_limits(params),
         roc=RocCurve(fpr=CURVE_FPRS, tpr=bound),
-        estimates=tuple(claim_estimate(claim) for claim in claims),
-        notes=("The curve is the largest true positive rate the guarantee allows at each false positive rate.",),
+        estimates=tuple(row.estimate for table in tables for row in table.rows),
+        notes=(CURVE_NOTE, *dict.fromkeys(note for table in tables for note in table.notes)),
     )
+
+
+def _limits(params: DpSgdParams) -> tuple[Metric, ...]:
+    """The most that any attack can reach under add/remove, in the metrics that attacks are measured in."""
+    rates = tradeoff_bound(REPORTED_FPRS, params=params, neighbouring=Neighbouring.ADD_REMOVE)
+    limits = [
+        Metric(name="tpr_limit", at=fpr, value=float(tpr), rule=LIMIT_RULE)
+        for fpr, tpr in zip(REPORTED_FPRS, rates, strict=True)
+    ]
+    advantage = advantage_bound(params=params, neighbouring=Neighbouring.ADD_REMOVE)
+    return (*limits, Metric(name="advantage_limit", value=advantage, rule=LIMIT_RULE))
 
 
 def idle_models(inputs: AuditInputs) -> list[int]:

@@ -156,8 +156,12 @@ def _target(file: ScoreFile, name: str | None) -> int:
 
 
 def _shuffled(file: ScoreFile, seed: int) -> ScoreFile:
-    """Forget the order of the file: it may list members first, and equal scores are told apart by their order."""
-    order = np.random.default_rng([seed, 0]).permutation(file.values.shape[1])
+    """Forget the order of the file: it may list members first, and equal scores are told apart by their order.
+
+    Every file has a permutation of its own: one for all would take the same places of a block of ties in each of them,
+    which hold more members than not, or fewer.
+    """
+    order = np.random.default_rng([seed, int(file.digest, 16)]).permutation(file.values.shape[1])
     features = None if file.features is None else file.features[order]
     return replace(file, values=file.values[:, order], member=file.member[:, order], features=features)
 

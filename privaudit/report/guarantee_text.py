@@ -57,8 +57,9 @@ def _account_table(found: Guarantees) -> Table:
 def _epsilon(estimate: EpsilonEstimate) -> str:
     if estimate.kind is EstimateKind.POINT:
         return f"about {epsilon_text(estimate.lower)}"
-    upper = epsilon_text(float("inf") if estimate.upper is None else estimate.upper)
-    return f"<= {upper}"
+    upper = float("inf") if estimate.upper is None else estimate.upper
+    both = f" (exact: {estimate.lower:.4g} to {upper:.4g})" if 0.0 < estimate.lower < upper < float("inf") else ""
+    return f"<= {epsilon_text(upper)}{both}"
 
 
 def _limit_table(found: Guarantees) -> Table:

@@ -57,6 +57,28 @@ METHODS = {
             "Privacy Loss Distributions. PoPETs 2022."
         ),
     ),
+    "rdp": (
+        "Computes an upper bound on the same guarantee from Rényi divergences; looser than privacy loss distributions.",
+        "Mironov, Talwar, Zhang. Rényi Differential Privacy of the Sampled Gaussian Mechanism. arXiv 1908.10530.",
+    ),
+    "gdp_clt": (
+        "The Gaussian mechanism that a long run tends to. An approximation, on either side of the truth: no guarantee.",
+        "Bu, Dong, Long, Su. Deep Learning with Gaussian Differential Privacy. HDSR 2020.",
+    ),
+    "last_iterate": (
+        (
+            "Predicts what an audit that sees only the final model can reach if losses were linear. A prediction, not a "
+            "guarantee: there are counterexamples."
+        ),
+        "Nasr, Steinke, Balle and others. The Last Iterate Advantage. arXiv 2410.06186.",
+    ),
+    "clopper_pearson": (
+        (
+            "Turns the two error rates of an attack on independently trained models into a lower bound on epsilon, valid "
+            "at every sample size."
+        ),
+        "Clopper, Pearson. Biometrika 1934; Nasr et al. Adversary Instantiation. IEEE S&P 2021.",
+    ),
 }
 
 

@@ -14,7 +14,7 @@ from privaudit.store.atomic import write_text
 
 MANIFEST_VERSION = 1
 LIBRARIES = ("numpy", "opacus", "torch")  # what the bytes of a trained model depend on
-ANALYSIS_LIBRARIES = ("dp-accounting", "numpy", "scipy")  # what the numbers of a report depend on
+ANALYSIS_LIBRARIES = ("numpy", "scipy")  # what the numbers of a report depend on
 
 
 def library_versions(libraries: Sequence[str] = LIBRARIES) -> dict[str, str]:

@@ -119,11 +119,11 @@ class ConfusionCounts:
         """Refuse negative counts and empty worlds."""
         for name in ("tp", "fn", "fp", "tn"):
             count = getattr(self, name)
-            if not (isinstance(count, numbers.Real) and math.isfinite(count) and count == int(count)):
+            if not (isinstance(count, numbers.Real) and math.isfinite(count) and float(count).is_integer()):
                 raise ConfigError(f"counts must be whole numbers; got {name}={count!r}.", key=name)
             if count < 0:
                 raise ConfigError(f"counts must be at least 0; got {self}.", key=name)
-            object.__setattr__(self, name, int(count))
+            object.__setattr__(self, name, int(float(count)))
         if not self.n_in or not self.n_out:
             raise ConfigError(f"both worlds need at least one outcome; got {self.n_in} members, {self.n_out} others.")
 

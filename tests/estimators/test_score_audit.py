@@ -286,7 +286,6 @@ def test_gaussian_dp_takes_the_balanced_threshold():
     assert found.lower == gaussian_dp(counts, delta=1e-5, confidence=0.95).lower
 
 
-
 @pytest.mark.statistical
 @pytest.mark.parametrize(
     ("method", "n", "least"),
