@@ -52,10 +52,9 @@ def audit_scores(
 
     Source: rules after Nasr et al., USENIX Security 2023, appendix; Steinke et al., NeurIPS 2023, algorithm 1.
 
-    >>> rng = np.random.default_rng(0)
-    >>> estimate = audit_scores(rng.normal(2, 1, 500), rng.normal(0, 1, 500), delta=1e-5, confidence=0.95)
+    >>> estimate = audit_scores(range(100, 200), range(100), delta=1e-5, confidence=0.95)
     >>> estimate.method, round(estimate.lower, 2), round(estimate.ceiling, 2)
-    ('one_run', 3.47, 4.14)
+    ('one_run', 2.55, 2.55)
     """
     world_in, world_out = _checked(scores_in, "scores_in"), _checked(scores_out, "scores_out")
     check_delta(delta)

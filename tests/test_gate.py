@@ -2,9 +2,11 @@ import dataclasses
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from privaudit.errors import ClaimError, ConfigError, StoreVersionError, UnsupportedError
+from privaudit.estimators import Bonferroni, audit_scores
 from privaudit.gate import GatePolicy, judge, load_policy, policy_from_dict
 from privaudit.gate.bounds import at_confidence, shared_confidence
 from privaudit.types import Metric, Neighbouring
@@ -99,6 +101,17 @@ def test_claim_without_a_primary_is_inconclusive(sample):
     verdict = only(report, CLAIM)
     assert verdict.outcome == "inconclusive"
     assert "no such lower bound" in verdict.reason
+
+
+def test_the_best_of_several_shares_keeps_its_correction():
+    """A bound that looked at four shares of guesses is not recomputed as if it had looked at one."""
+    rng = np.random.default_rng(3)
+    scores_in, scores_out = rng.normal(1, 1, 500), rng.normal(0, 1, 500)
+    best = audit_scores(scores_in, scores_out, threshold=Bonferroni((0.1, 0.2, 0.3, 0.4)), delta=1e-5)
+    assert at_confidence(best, 0.95).lower == best.lower
+    one = dataclasses.replace(best, diagnostics={**best.diagnostics, "n_candidates": 1.0})
+    assert at_confidence(best, 0.99).lower < at_confidence(one, 0.99).lower
+    assert at_confidence(best, 0.99).confidence == 0.99
 
 
 def test_a_bound_without_counts_needs_the_policys_confidence(sample):

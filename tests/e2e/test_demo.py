@@ -112,8 +112,14 @@ def test_the_folder_is_private_and_holds_every_model(demo):
 def test_claim_bound_control_and_verdict(report):
     assert report["claim"]["epsilon"] == pytest.approx(5.08, abs=0.01)
     assert (report["claim"]["delta"], report["claim"]["neighbouring"]) == (1e-5, "add_remove")
-    upper = {e["neighbouring"]: e["upper"] for e in findings(report, "games")["claim"]["estimates"]}
-    assert upper["replace_one"] > upper["add_remove"] == report["claim"]["epsilon"]
+    computed = {(e["method"], e["neighbouring"]): e for e in findings(report, "games")["claim"]["estimates"]}
+    assert computed["pld", "add_remove"]["upper"] == report["claim"]["epsilon"]
+    assert computed["pld", "replace_one"]["upper"] > computed["rdp", "add_remove"]["upper"] > report["claim"]["epsilon"]
+    for name in ("gdp_clt", "last_iterate"):
+        point = computed[name, "add_remove"]
+        assert (point["kind"], point["validity"]) == ("point", "heuristic") and point["upper"] < report["claim"][
+            "epsilon"
+        ]
     (verdict,) = report["verdicts"]
     assert (verdict["rule"], verdict["outcome"]) == ("claim", "too_weak")  # 3,200 canaries cannot reach the claim
     assert verdict["numbers"]["ceiling"] < verdict["numbers"]["claim"]

@@ -15,7 +15,7 @@ from privaudit.report.figures import epsilon_axis, roc_caption, roc_figure
 from privaudit.report.html import render_html
 from privaudit.report.markdown import render_markdown
 from privaudit.report.sentences import headline, what_would_suffice
-from privaudit.types import Metric, Neighbouring, Section, Verdict
+from privaudit.types import EstimateKind, Metric, Neighbouring, Section, Verdict
 
 HOSTILE = (
     '<script>alert("x")</script>|`y`\n\n# big\r\n@you $\\frac{1}{2}$ \'"><img src=x onerror=alert(1)> javascript:a &lt;'
@@ -220,6 +220,21 @@ def test_axis_leaves_out_what_cannot_be_compared(builder):
     section = dataclasses.replace(report.sections[0], findings=(*report.sections[0].findings, finding))
     svg = epsilon_axis(dataclasses.replace(report, sections=(section, report.sections[1])))
     assert "9.90" not in svg
+
+
+def test_axis_draws_approximations_as_points_without_a_guarantee(builder):
+    """A point is never drawn as a bound: neither as `at least` nor as `at most`."""
+    report = builder.sample_report(attacks=("lira",))
+    claim = report.sections[1].findings[0]
+    upper = claim.estimates[0]
+    point = dataclasses.replace(upper, method="last_iterate", kind=EstimateKind.POINT, lower=4.21, upper=4.21)
+    rdp = dataclasses.replace(upper, method="rdp", upper=6.66)
+    claim = dataclasses.replace(claim, estimates=(*claim.estimates, point, rdp))
+    games = dataclasses.replace(report.sections[1], findings=(claim,))
+    svg = epsilon_axis(dataclasses.replace(report, sections=(report.sections[0], games)))
+    assert ">approximation (last iterate): about 4.21, no guarantee" in svg
+    assert ">computed by Rényi accountant: at most 6.66" in svg
+    assert "at least 4.21" not in svg and "at most 4.21" not in svg
 
 
 @pytest.mark.parametrize("change", [{"epsilon": float("inf")}, {"with_claim": False}, {"control_lower": None}])
