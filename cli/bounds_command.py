@@ -14,7 +14,7 @@ from privaudit.cli.options import debug_option, format_option
 @click.option("--n-records", type=int, help="Number of training records.")
 @click.option("--steps", type=int, help="Number of noisy steps.")
 @click.option("--epochs", type=float, help="Instead of --steps: passes over the data.")
-@click.option("--delta", type=float, default=1e-5, show_default=True, help="Where epsilon is read off.")
+@click.option("--delta", type=float, default=1e-5, show_default=True, help="The delta of epsilon.")
 @click.option(
     "--epsilon", type=float, help="A guarantee without its mechanism: bound attacks by epsilon and delta alone."
 )
@@ -62,8 +62,8 @@ def command(
 ) -> int:
     """What DP-SGD's parameters guarantee: epsilon by each accountant, TPR at FPR, advantage, Bayes security.
 
-    Give --noise-multiplier, --sample-rate and --steps (or batch size, records and epochs); or a --target instead of the
-    noise; or --epsilon and --delta alone.
+    Give --noise-multiplier, --sample-rate and --steps (or batch size, records and epochs); or a --target-... with
+    --neighbouring instead of the noise; or --epsilon and --delta alone.
     """
     from privaudit.pipeline.bounds_request import requested_guarantees
     from privaudit.report.codec import encode

@@ -23,8 +23,8 @@ CLT_GUARANTEE = "approximation, below the truth in most cases, far above it for 
 GAUSSIAN_GUARANTEE = "(epsilon, delta)-DP, exact: without sampling the run is a Gaussian mechanism"
 LAST_ITERATE_GUARANTEE = "prediction of what an audit of the final model can reach: not a guarantee"
 AS_IF_POISSON = "as if Poisson: not a guarantee for shuffled batches"
-NO_RDP = "Renyi DP is left out under replace_one: its bound is known for add_remove only."
-NO_LAST_ITERATE = "The last-iterate prediction is left out under replace_one: it is about add_remove."
+NO_RDP = "The Rényi accountant is left out under replace one: its bound is known for add/remove only."
+NO_LAST_ITERATE = "The last-iterate prediction is left out under replace one: it is about add/remove."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

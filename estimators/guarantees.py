@@ -12,6 +12,10 @@ from privaudit.estimators.tradeoff import advantage_bound, tradeoff_bound
 from privaudit.types import DpSgdParams, Neighbouring
 from privaudit.validate import check_delta
 
+DRAW_POISSON = (
+    "To be able to promise these numbers draw each batch by Poisson sampling (Opacus: poisson_sampling=True). Bayes security "
+    "is left out: it is defined here for Poisson sampling alone."
+)
 BOTH = (Neighbouring.ADD_REMOVE, Neighbouring.REPLACE_ONE)
 BAYES_METHODS: tuple[SecurityMethod, ...] = ("pld", "sinh", "closed_form")
 
@@ -21,14 +25,14 @@ class AttackLimit:
     """The most that any attack can reach under one relation.
 
     Attributes:
-        neighbouring: the relation.
+        neighbouring: the relation, ``None`` = not stated.
         fpr: false positive rates.
         tpr: the largest true positive rate at each, whichever world the false positive rate is measured in.
         advantage: the largest difference of both rates.
         is_guarantee: False where it only holds as if batches were Poisson samples.
     """
 
-    neighbouring: Neighbouring
+    neighbouring: Neighbouring | None
     fpr: tuple[float, ...]
     tpr: tuple[float, ...]
     advantage: float
@@ -47,6 +51,7 @@ class Guarantees:
         limits: what any attack can reach, per relation.
         bayes: Bayes security by each method, per relation.
         notes: what a reader must know.
+        wanted: the risk that the noise was found for, in words, or "".
     """
 
     params: DpSgdParams | None
@@ -56,6 +61,7 @@ class Guarantees:
     limits: tuple[AttackLimit, ...] = ()
     bayes: tuple[BayesSecurity, ...] = ()
     notes: tuple[str, ...] = ()
+    wanted: str = ""
 
 
 def guarantees_of_params(
@@ -93,13 +99,15 @@ def guarantees_of_params(
         bayes_security(params, neighbouring=relation, method=method) for relation in neighbouring for method in methods
     )
     notes = tuple(dict.fromkeys(note for table in accounts for note in table.notes))
+    if not is_poisson:
+        notes = (*notes, DRAW_POISSON)
     return Guarantees(
         params=params, epsilon=None, delta=delta, accounts=accounts, limits=limits, bayes=bayes, notes=notes
     )
 
 
 def guarantees_of_epsilon(
-    epsilon: float, *, delta: float, fpr: Sequence[float], neighbouring: Neighbouring
+    epsilon: float, *, delta: float, fpr: Sequence[float], neighbouring: Neighbouring | None = None
 ) -> Guarantees:
     """Bound attacks where nothing but (epsilon, delta) is known; no mechanism can make these looser.
 
@@ -107,7 +115,7 @@ def guarantees_of_epsilon(
         epsilon: the guarantee, at least 0.
         delta: in [0, 1).
         fpr: false positive rates to bound the true positive rate at.
-        neighbouring: the relation the guarantee is about.
+        neighbouring: the relation the guarantee is about, ``None`` = not stated; the limits are the same for each.
 
     Raises:
         ConfigError: if epsilon, delta or a rate is out of range.
@@ -118,8 +126,8 @@ def guarantees_of_epsilon(
     limit = AttackLimit(
         neighbouring=neighbouring,
         fpr=tuple(fpr),
-        tpr=tuple(tradeoff_bound(fpr, epsilon=epsilon, delta=delta, neighbouring=neighbouring).tolist()),
-        advantage=advantage_bound(epsilon=epsilon, delta=delta, neighbouring=neighbouring),
+        tpr=tuple(tradeoff_bound(fpr, epsilon=epsilon, delta=delta).tolist()),
+        advantage=advantage_bound(epsilon=epsilon, delta=delta),
         is_guarantee=True,
     )
     note = "Rates follow from epsilon and delta alone; the mechanism's own parameters would give smaller ones."

@@ -26,7 +26,8 @@ def check_probability(name: str, value: float, *, open_ends: bool = True) -> flo
     inside = 0.0 < value < 1.0 if open_ends else 0.0 <= value <= 1.0
     if not inside:
         span = "(0, 1)" if open_ends else "[0, 1]"
-        raise ConfigError(f"{name} must lie in {span}; got {value}.", key=name)
+        hint = f" Did you mean {value / 100:g}?" if 1.0 < value < 100.0 else ""
+        raise ConfigError(f"{name} must lie in {span}; got {value}.{hint}", key=name)
     return float(value)
 
 

@@ -1,6 +1,7 @@
 """From what a user knows about a DP-SGD run to what it guarantees."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from privaudit.errors import ConfigError
 from privaudit.estimators.guarantees import BOTH, Guarantees, guarantees_of_epsilon, guarantees_of_params, noise_for
@@ -61,12 +62,8 @@ def requested_guarantees(
                 "Leave one of them out.",
                 key="epsilon",
             )
-        if len(relations) > 1:
-            raise ConfigError(
-                "epsilon is about one neighbouring relation; got none. State --neighbouring add_remove or replace_one.",
-                key="neighbouring",
-            )
-        return guarantees_of_epsilon(epsilon, delta=delta, fpr=rates, neighbouring=relations[0])
+        stated = relations[0] if len(relations) == 1 else None
+        return guarantees_of_epsilon(epsilon, delta=delta, fpr=rates, neighbouring=stated)
     rate = _sample_rate(sample_rate, batch_size, n_records)
     n_steps = _steps(steps, epochs, rate)
     if not wanted and noise_multiplier is None:
@@ -82,7 +79,17 @@ def requested_guarantees(
     params = DpSgdParams(
         noise_multiplier=float(noise_multiplier or 0.0), sample_rate=rate, steps=n_steps, sampling=sampling
     )
-    return guarantees_of_params(params, delta=delta, fpr=rates, neighbouring=relations)
+    found = guarantees_of_params(params, delta=delta, fpr=rates, neighbouring=relations)
+    return replace(found, wanted=_in_words(wanted, target_fpr)) if wanted else found
+
+
+def _in_words(wanted: dict[str, float], target_fpr: float) -> str:
+    ((name, value),) = wanted.items()
+    return {
+        "epsilon": f"epsilon at most {value:g}",
+        "advantage": f"TPR - FPR at most {value:g}",
+        "tpr": f"TPR at most {value:g} at FPR {target_fpr:g}",
+    }[name]
 
 
 def _wanted_noise(
@@ -105,7 +112,8 @@ def _wanted_noise(
         )
     if len(relations) > 1:
         raise ConfigError(
-            "a target is about one neighbouring relation; got both. State --neighbouring add_remove or replace_one.",
+            "a target is about one neighbouring relation; none was stated. Add --neighbouring add_remove (one record more "
+            "or less, the usual statement of DP-SGD) or replace_one (one record exchanged).",
             key="neighbouring",
         )
     return noise_for(
@@ -124,7 +132,16 @@ def _sample_rate(sample_rate: float | None, batch_size: float | None, n_records:
             raise ConfigError("state sample_rate, or batch_size and n_records, not both.", key="sample_rate")
         return sample_rate
     if batch_size is None or n_records is None:
-        raise ConfigError("sample_rate is missing. State it, or batch_size and n_records.", key="sample_rate")
+        if batch_size is not None or n_records is not None:
+            missing = "n_records" if n_records is None else "batch_size"
+            raise ConfigError(
+                f"{missing} is missing; batch_size and n_records give the sample rate together.", key=missing
+            )
+        raise ConfigError(
+            "sample_rate is missing. State it, or batch_size and n_records; for example: privaudit bounds "
+            "--noise-multiplier 1.1 --batch-size 256 --n-records 60000 --epochs 15",
+            key="sample_rate",
+        )
     if not 0 < batch_size <= n_records:
         raise ConfigError(
             f"batch_size must lie in (0, n_records]; got {batch_size:g} of {n_records}.", key="batch_size"

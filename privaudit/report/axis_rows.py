@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privaudit.report.sentences import claim_number
-from privaudit.report.words import attack_text, epsilon_text, percent_text
+from privaudit.report.words import attack_text, claimed_text, epsilon_text, percent_text
 from privaudit.types import AuditReport, EpsilonEstimate, EstimateKind, Finding
 
 Role = Literal["primary", "secondary", "ceiling", "control", "claim", "approximation"]
@@ -77,7 +77,7 @@ def _bound_rows(report: AuditReport) -> list[AxisRow]:
 
 def _bound_row(key: tuple[str, str], group: list[EpsilonEstimate], is_primary: bool) -> AxisRow:
     values = tuple(sorted(estimate.lower for estimate in group))
-    ends = [epsilon_text(values[0]), epsilon_text(values[-1])]
+    ends = [epsilon_text(values[0], "down"), epsilon_text(values[-1], "down")]
     span = " to ".join(dict.fromkeys(ends))
     level = f"{percent_text(min(estimate.confidence for estimate in group))} confidence"
     targets = f" each, {len(group)} targets" if len(group) > 1 else ""
@@ -92,7 +92,7 @@ def _control_rows(report: AuditReport) -> list[AxisRow]:
     for control in report.controls:
         if _comparable(report, control.estimate):
             lower = control.estimate.lower
-            label = clip(f"control ({clip(control.name, MAX_NAME)}): at least {epsilon_text(lower)}")
+            label = clip(f"control ({clip(control.name, MAX_NAME)}): at least {epsilon_text(lower, 'down')}")
             rows.append(AxisRow(role="control", label=label, values=(lower,), is_lower=True))
     return rows
 
@@ -101,7 +101,7 @@ def _ceiling_rows(report: AuditReport) -> list[AxisRow]:
     ceiling = claim_number(report, "ceiling")
     if ceiling is None or not math.isfinite(ceiling):
         return []
-    label = f"ceiling: this audit could have shown at most {epsilon_text(ceiling)}"
+    label = f"ceiling: this audit could have shown at most {epsilon_text(ceiling, 'up')}"
     return [AxisRow(role="ceiling", label=label, values=(ceiling,), is_lower=False)]
 
 
@@ -109,13 +109,15 @@ def _upper_rows(report: AuditReport) -> list[AxisRow]:
     claim = report.claim
     if claim is None:
         return []
-    label = clip(f"claim ({clip(claim.accountant, MAX_NAME)}): at most {epsilon_text(claim.epsilon)}")
+    label = clip(f"claim ({clip(claim.accountant, MAX_NAME)}): at most {claimed_text(claim.epsilon)}")
     rows = [AxisRow(role="claim", label=label, values=(claim.epsilon,), is_lower=False)]
     for _, estimate in _estimates(report):
         upper = estimate.upper
         is_other = estimate.kind is EstimateKind.UPPER_BOUND and upper != claim.epsilon
         if is_other and upper is not None and _comparable(report, estimate):
-            label = clip(f"computed by {clip(attack_text(estimate.method), MAX_NAME)}: at most {epsilon_text(upper)}")
+            label = clip(
+                f"computed by {clip(attack_text(estimate.method), MAX_NAME)}: at most {epsilon_text(upper, 'up')}"
+            )
             rows.append(AxisRow(role="secondary", label=label, values=(upper,), is_lower=False))
     return rows
 

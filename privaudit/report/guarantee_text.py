@@ -1,14 +1,19 @@
 """What parameters guarantee, as plain text for a terminal."""
 
+import math
 from collections.abc import Sequence
 
 from privaudit.estimators.guarantees import Guarantees
 from privaudit.report.tables import Table
-from privaudit.report.terminal import plain_table
-from privaudit.report.words import NEIGHBOURING_NAMES, attack_text, delta_text, epsilon_text, percent_text
+from privaudit.report.terminal import plain_table, wrapped
+from privaudit.report.words import NEIGHBOURING_NAMES, attack_text, claimed_text, delta_text, epsilon_text, percent_text
 from privaudit.types import EpsilonEstimate, EstimateKind, Neighbouring
 
-BAYES_NAMES = {"pld": "exact (privacy loss distribution)", "sinh": "corrected limit", "closed_form": "closed form"}
+BAYES_NAMES = {"pld": "privacy loss distribution", "sinh": "corrected limit (sinh)", "closed_form": "closed form"}
+RELATIONS = (
+    "Neighbours: add/remove = one record more or less, the usual statement of DP-SGD; replace one = one record exchanged. "
+    "State the relation with the number; numbers of different relations cannot be compared."
+)
 
 
 def guarantee_text(found: Guarantees) -> str:
@@ -17,25 +22,25 @@ def guarantee_text(found: Guarantees) -> str:
     Args:
         found: what was computed.
     """
-    parts = [_head(found)]
+    parts = [wrapped(_head(found)), wrapped(RELATIONS)]
     if found.accounts:
-        parts.append("Epsilon\n" + plain_table(_account_table(found)))
-    parts += ["What any attack can reach\n" + plain_table(_limit_table(found))]
+        parts.append("Epsilon\n" + plain_table(_account_table(found)) + "\n" + _meanings(found))
+    parts.append("The most that any attack can reach\n" + plain_table(_limit_table(found)))
     if found.bayes:
-        parts.append("Bayes security (1 = nothing leaks)\n" + plain_table(_bayes_table(found)))
-    parts += [f"Note: {note}" for note in found.notes]
-    return "\n\n".join(parts)
+        parts.append("Bayes security: 1 less the largest TPR - FPR\n" + plain_table(_bayes_table(found)))
+    return "\n\n".join([*parts, *(wrapped(f"Note: {note}") for note in found.notes)])
 
 
 def _head(found: Guarantees) -> str:
     params = found.params
     if params is None:
-        epsilon = epsilon_text(found.epsilon or 0.0)
+        epsilon = claimed_text(found.epsilon or 0.0)
         return f"A guarantee of epsilon {epsilon} at delta {delta_text(found.delta)}, mechanism not known."
+    noise = f"noise multiplier {params.noise_multiplier:.6g}"
+    start = f"Found: {noise} is the smallest (rounded up) with {found.wanted}. " if found.wanted else ""
     return (
-        f"DP-SGD: noise multiplier {params.noise_multiplier:.6g}, sample rate {params.sample_rate:.6g}, {params.steps} "
-        f"steps, {params.sampling} sampling; delta {delta_text(found.delta)}. Numbers of different neighbours are never "
-        "comparable."
+        f"{start}DP-SGD: {noise}, sample rate {params.sample_rate:.6g}, {params.steps} steps, {params.sampling} sampling; "
+        f"delta {delta_text(found.delta)}."
     )
 
 
@@ -45,21 +50,30 @@ def _account_table(found: Guarantees) -> Table:
             NEIGHBOURING_NAMES[row.estimate.neighbouring],
             attack_text(row.estimate.method),
             _epsilon(row.estimate),
-            "yes" if row.is_guarantee else "no",
-            row.guarantee,
+            _yes(row.is_guarantee and math.isfinite(row.estimate.upper or math.inf)),
         )
         for table in found.accounts
         for row in table.rows
     ]
-    return Table(head=("neighbours", "accountant", "epsilon", "guarantee", "what it says"), rows=tuple(rows))
+    return Table(head=("neighbours", "accountant", "epsilon", "guarantee"), rows=tuple(rows))
+
+
+def _meanings(found: Guarantees) -> str:
+    """What each accountant says, once."""
+    said = {attack_text(row.estimate.method): row.guarantee for table in found.accounts for row in table.rows}
+    return "\n".join(wrapped(f"{name}: {guarantee}.") for name, guarantee in said.items())
+
+
+def _yes(is_guarantee: bool) -> str:
+    return "yes" if is_guarantee else "no"
 
 
 def _epsilon(estimate: EpsilonEstimate) -> str:
     if estimate.kind is EstimateKind.POINT:
         return f"about {epsilon_text(estimate.lower)}"
-    upper = float("inf") if estimate.upper is None else estimate.upper
-    both = f" (exact: {estimate.lower:.4g} to {upper:.4g})" if 0.0 < estimate.lower < upper < float("inf") else ""
-    return f"<= {epsilon_text(upper)}{both}"
+    upper = math.inf if estimate.upper is None else estimate.upper
+    between = f" (truth: {epsilon_text(estimate.lower, 'down', places=4)} to {epsilon_text(upper, 'up', places=4)})"
+    return f"<= {epsilon_text(upper, 'up')}{between if 0.0 < estimate.lower < upper < math.inf else ''}"
 
 
 def _limit_table(found: Guarantees) -> Table:
@@ -68,9 +82,9 @@ def _limit_table(found: Guarantees) -> Table:
     rows = [
         (
             NEIGHBOURING_NAMES[limit.neighbouring],
-            *(percent_text(tpr) for tpr in limit.tpr),
-            percent_text(limit.advantage),
-            "yes" if limit.is_guarantee else "no",
+            *(percent_text(tpr, "up") for tpr in limit.tpr),
+            percent_text(limit.advantage, "up"),
+            _yes(limit.is_guarantee),
         )
         for limit in found.limits
     ]
@@ -83,13 +97,13 @@ def _bayes_table(found: Guarantees) -> Table:
         (
             NEIGHBOURING_NAMES[relation],
             BAYES_NAMES[row.method],
-            f"{row.value:.4f}",
-            percent_text(row.accuracy()),
-            "yes" if row.is_guarantee else "no",
+            epsilon_text(row.value, "down", places=4),
+            percent_text(row.accuracy(), "up"),
+            _yes(row.is_guarantee),
         )
         for relation in relations
         for row in found.bayes
         if row.neighbouring == relation
     ]
-    head = ("neighbours", "method", "security", "best accuracy at prior 1/2", "guarantee")
+    head = ("neighbours", "method", "security", "best guess where half are members", "guarantee")
     return Table(head=head, rows=tuple(rows))

@@ -3,7 +3,7 @@
 import re
 
 from privaudit.report import tables
-from privaudit.report.sentences import headline, warnings_of, what_would_suffice
+from privaudit.report.sentences import headline, section_notes, warnings_of, what_would_suffice
 from privaudit.report.serialise import audit_digest
 from privaudit.report.tables import Table
 from privaudit.types import AuditReport
@@ -11,7 +11,17 @@ from privaudit.types import AuditReport
 # Letters that start markup somewhere in GitHub's markdown, mentions and issue references included.
 ACTIVE = re.compile(r"([\\`*_{}\[\]<|~#!$@&])")
 LINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])")
-ESTIMATE_COLUMNS = ("finding", "kind", "epsilon", "confidence", "neighbours", "ceiling", "validity")
+ESTIMATE_COLUMNS = (
+    "finding",
+    "method",
+    "epsilon",
+    "confidence",
+    "neighbours",
+    "delta",
+    "made from",
+    "ceiling",
+    "validity",
+)
 MOST_ROWS = 12
 
 
@@ -32,8 +42,8 @@ def render_markdown(report: AuditReport) -> str:
         f"### Privacy audit: {inert(report.subject.name)}",
         f"**{inert(headline(report))}**",
         inert(what_would_suffice(report)),
-        *(inert(text) for text in warnings_of(report)),
-        _titled("Epsilon", _columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
+        *(inert(text) for text in (*warnings_of(report), *section_notes(report))),
+        _titled("Epsilon", tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
         _titled("Membership inference", tables.summary_table(report) if many else tables.finding_table(report)),
         _titled("Positive control", tables.control_table(report)),
         _titled("Accuracy", tables.accuracy_table(report)),
@@ -69,8 +79,3 @@ def _titled(title: str, table: Table) -> str:
 
 def _line(cells: tuple[str, ...], *, is_raw: bool = False) -> str:
     return "| " + " | ".join(cell if is_raw else inert(cell) for cell in cells) + " |"
-
-
-def _columns(table: Table, wanted: tuple[str, ...]) -> Table:
-    places = [table.head.index(name) for name in wanted]
-    return Table(head=wanted, rows=tuple(tuple(row[place] for place in places) for row in table.rows))

@@ -37,6 +37,12 @@ def warnings_of(report: AuditReport) -> tuple[str, ...]:
     return tuple(f"Warning: {note} ({finding.id})." for finding in blind for note in finding.notes)
 
 
+def section_notes(report: AuditReport) -> tuple[str, ...]:
+    """Return what a reader must know about all membership findings, as sentences."""
+    notes = [note for section in report.sections if section.kind == "mia" for note in section.notes]
+    return tuple(note if note.startswith("Warning: ") else f"Note: {note}" for note in dict.fromkeys(notes))
+
+
 def claim_number(report: AuditReport, name: str) -> float | None:
     """Return ``lower``, ``ceiling`` or ``control_lower`` as the claim verdict used it.
 
@@ -56,13 +62,19 @@ def claim_number(report: AuditReport, name: str) -> float | None:
 
 
 def _violated(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str:
-    return f"The audit contradicts the claim of {claim_text(claim)}: it shows {_shown(report)}{_confidence(report)}."
+    lower = claim_number(report, "lower")
+    # In as many digits as it takes to see that the bound is above the claim.
+    places = next((n for n in range(2, 9) if lower and float(epsilon_text(lower, "down", places=n)) > claim.epsilon), 9)
+    shown = _shown(report) if lower is None else f"epsilon >= {epsilon_text(lower, 'down', places=places)}"
+    return f"The audit contradicts the claim of {claim_text(claim)}: it shows {shown}{_confidence(report)}."
 
 
 def _consistent(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str:
     control, ceiling = claim_number(report, "control_lower"), claim_number(report, "ceiling")
-    seen = "" if control is None else f"; on the control the same attack shows epsilon >= {epsilon_text(control)}"
-    could = "" if ceiling is None else f" and could have shown up to {epsilon_text(ceiling)}"
+    seen = (
+        "" if control is None else f"; on the control the same attack shows epsilon >= {epsilon_text(control, 'down')}"
+    )
+    could = "" if ceiling is None else f" and could have shown up to {epsilon_text(ceiling, 'up')}"
     return (
         f"The audit is consistent with the claim of {claim_text(claim)}: it shows "
         f"{_shown(report)}{_confidence(report)}{could}{seen}."
@@ -71,21 +83,21 @@ def _consistent(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> s
 
 def _too_weak(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str:
     start = f"The audit was too weak to contradict or support the claim of {claim_text(claim)}: it shows "
-    return f"{start}{_shown(report)}, and {_weakness(report, claim)}."
+    return f"{start}{_shown(report)}{_confidence(report)}, and {_weakness(report, claim)}."
 
 
 def _weakness(report: AuditReport, claim: PrivacyClaim) -> str:
     control, ceiling = claim_number(report, "control_lower"), claim_number(report, "ceiling")
     if ceiling is not None and ceiling <= claim.epsilon:
-        return f"could never have shown more than {epsilon_text(ceiling)}"
+        return f"could never have shown more than {epsilon_text(ceiling, 'up')}"
     if control is None:
         return "no control shows what this attack could have seen"
-    return f"on the control, where nothing was held back, the same attack shows only epsilon >= {epsilon_text(control)}"
+    return f"on the control, where nothing was held back, the same attack shows only epsilon >= {epsilon_text(control, 'down')}"
 
 
 def _shown(report: AuditReport) -> str:
     lower = claim_number(report, "lower")
-    return "no bound on epsilon" if lower is None else f"epsilon >= {epsilon_text(lower)}"
+    return "no bound on epsilon" if lower is None else f"epsilon >= {epsilon_text(lower, 'down')}"
 
 
 def _confidence(report: AuditReport) -> str:
@@ -114,7 +126,7 @@ def _leak(report: AuditReport) -> str:
 def _largest(bounds: Sequence[EpsilonEstimate]) -> str:
     best = max(estimate.lower for estimate in bounds)
     ceiling = min(estimate.ceiling for estimate in bounds)
-    return f"epsilon >= {epsilon_text(best)} of at most {epsilon_text(ceiling)} that it could have shown"
+    return f"epsilon >= {epsilon_text(best, 'down')} of at most {epsilon_text(ceiling, 'up')} that it could have shown"
 
 
 def _low_rate(report: AuditReport, attack: str) -> str:

@@ -1,6 +1,7 @@
 """The report as tables of text, shared by the page and the markdown; nothing here is escaped yet."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,12 @@ class Table:
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+def columns(table: Table, wanted: Sequence[str]) -> Table:
+    """Return a table with the wanted columns only, in that order."""
+    places = [table.head.index(name) for name in wanted]
+    return Table(head=tuple(wanted), rows=tuple(tuple(row[place] for place in places) for row in table.rows))
 
 
 def attack_findings(report: AuditReport) -> tuple[Finding, ...]:
@@ -125,7 +132,7 @@ def _estimate_row(finding: Finding, estimate: EpsilonEstimate, is_primary: bool)
         NEIGHBOURING_NAMES[estimate.neighbouring],
         delta_text(estimate.delta),
         _made_from(estimate),
-        "" if is_upper else epsilon_text(estimate.ceiling),
+        "" if is_upper or math.isinf(estimate.ceiling) else epsilon_text(estimate.ceiling, "up"),
         str(estimate.validity).replace("_", " "),
     )
 
@@ -156,7 +163,7 @@ def control_table(report: AuditReport) -> Table:
             str(control.n_models),
             estimate_text(control.estimate),
             percent_text(control.estimate.confidence),
-            epsilon_text(control.estimate.ceiling),
+            epsilon_text(control.estimate.ceiling, "up"),
             "; ".join(f"{metric.name} {metric_text(metric)}" for metric in control.metrics),
         )
         for control in report.controls

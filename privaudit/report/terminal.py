@@ -1,9 +1,14 @@
 """The report in a terminal: the verdict and one short table."""
 
+import textwrap
+
 from privaudit.report import tables
-from privaudit.report.sentences import headline, warnings_of, what_would_suffice
+from privaudit.report.sentences import headline, section_notes, warnings_of, what_would_suffice
 from privaudit.report.tables import Table
 from privaudit.types import AuditReport
+
+WIDTH = 118
+ESTIMATE_COLUMNS = ("finding", "method", "epsilon", "confidence", "neighbours", "made from", "ceiling", "validity")
 
 
 def render_text(report: AuditReport) -> str:
@@ -18,22 +23,23 @@ def render_text(report: AuditReport) -> str:
         headline(report),
         what_would_suffice(report),
         *warnings_of(report),
+        *section_notes(report),
         plain_table(found),
-        plain_table(tables.estimate_table(report), 7),
+        plain_table(tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
     ]
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join(part if "\n" in part else wrapped(part) for part in parts if part)
 
 
-def plain_table(table: Table, n_columns: int | None = None) -> str:
-    """Return a table in aligned columns; control characters are shown as spaces.
+def wrapped(text: str) -> str:
+    """Return a sentence in lines that fit a terminal."""
+    return "\n".join(textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False))
 
-    Args:
-        table: the table.
-        n_columns: keep the first ones only.
-    """
+
+def plain_table(table: Table) -> str:
+    """Return a table in aligned columns; control characters are shown as spaces."""
     if not table.rows:
         return ""
-    rows = [[_printable(cell) for cell in row[:n_columns]] for row in (table.head, *table.rows)]
+    rows = [[_printable(cell) for cell in row] for row in (table.head, *table.rows)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join(lines)

@@ -1,9 +1,13 @@
 """Numbers and names as a reader sees them."""
 
 import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import Literal
 
 from privaudit.types import EpsilonEstimate, EstimateKind, Metric, Neighbouring, PrivacyClaim
 
+Towards = Literal["nearest", "down", "up"]
+ROUNDING = {"nearest": ROUND_HALF_EVEN, "down": ROUND_FLOOR, "up": ROUND_CEILING}
 ATTACK_NAMES = {
     "loss": "loss threshold",
     "score": "score threshold",
@@ -24,15 +28,33 @@ NEIGHBOURING_NAMES = {
 NOT_MEASURABLE = "not measurable"
 
 
-def epsilon_text(value: float) -> str:
+def epsilon_text(value: float, towards: Towards = "nearest", *, places: int = 2) -> str:
     """Return an epsilon with two decimals, more where two would show nothing.
+
+    Args:
+        value: the epsilon.
+        towards: ``down`` for what epsilon is at least, ``up`` for what it is at most: a printed bound must hold, too.
+        places: decimals.
 
     >>> epsilon_text(5.0765), epsilon_text(0.0), epsilon_text(0.0012), epsilon_text(math.inf)
     ('5.08', '0.00', '0.0012', 'infinity')
+    >>> epsilon_text(1.7079, "down"), epsilon_text(1.133, "up"), epsilon_text(0.29, "up")
+    ('1.70', '1.14', '0.29')
     """
     if math.isinf(value):
         return "infinity" if value > 0 else "-infinity"
-    return f"{value:.2g}" if 0 < abs(value) < 0.005 else f"{value:.2f}"
+    if 0 < abs(value) < 0.5 * 10.0**-places:
+        return f"{_rounded(value, _exponent(value) - 1, towards):.2g}"
+    return f"{_rounded(value, -places, towards):.{places}f}"
+
+
+def _exponent(value: float) -> int:
+    return Decimal(repr(float(value))).adjusted()
+
+
+def _rounded(value: float, exponent: int, towards: Towards) -> Decimal:
+    """Round to a power of ten; of the shortest text of the number, so that 0.29 stays 0.29 either way."""
+    return Decimal(repr(float(value))).quantize(Decimal(1).scaleb(exponent), rounding=ROUNDING[towards])
 
 
 def delta_text(delta: float) -> str:
@@ -44,13 +66,20 @@ def delta_text(delta: float) -> str:
     return f"{delta:g}".replace("e-0", "e-")
 
 
-def percent_text(share: float) -> str:
+def percent_text(share: float, towards: Towards = "nearest") -> str:
     """Return a share as a percentage with as many digits as it needs.
 
     >>> percent_text(0.95), percent_text(0.0012), percent_text(0.1234), percent_text(1.0)
     ('95 %', '0.12 %', '12.3 %', '100 %')
+    >>> percent_text(0.02914, "up"), percent_text(0.2, "up")
+    ('3 %', '20 %')
     """
     percent = 100 * share
+    if towards != "nearest" and 0 < percent < math.inf:
+        # The product has dust of its own: 100 * 0.07 is not 7.
+        exact = Decimal(repr(float(share))).scaleb(2)
+        places = Decimal(1).scaleb(-1 if exact >= 10 else exact.adjusted() - 1)
+        percent = float(exact.quantize(places, rounding=ROUNDING[towards]))
     text = f"{percent:.1f}" if percent >= 10 else f"{percent:.2g}"
     return f"{text.removesuffix('.0')} %"
 
@@ -63,18 +92,28 @@ def attack_text(method: str) -> str:
 def claim_text(claim: PrivacyClaim) -> str:
     """Return the claim as ``epsilon 5.08 (delta 1e-5, add/remove)``."""
     relation = NEIGHBOURING_NAMES[claim.neighbouring]
-    return f"epsilon {epsilon_text(claim.epsilon)} (delta {delta_text(claim.delta)}, {relation})"
+    return f"epsilon {claimed_text(claim.epsilon)} (delta {delta_text(claim.delta)}, {relation})"
+
+
+def claimed_text(epsilon: float) -> str:
+    """Return a claimed epsilon in its own digits if they are few, else rounded up.
+
+    >>> claimed_text(0.138), claimed_text(2.0), claimed_text(5.076), claimed_text(0.07509)
+    ('0.138', '2.00', '5.08', '0.08')
+    """
+    few = epsilon < 1.0 and round(epsilon, 2) != epsilon == round(epsilon, 4)
+    return f"{epsilon:g}" if few else epsilon_text(epsilon, "up")
 
 
 def estimate_text(estimate: EpsilonEstimate) -> str:
     """Return what an estimate says about epsilon: ``>= 0.31``, ``<= 5.08``, ``0.2 to 1.4`` or ``about 0.5``."""
-    lower = epsilon_text(estimate.lower)
-    upper = epsilon_text(math.inf if estimate.upper is None else estimate.upper)
+    lower = epsilon_text(estimate.lower, "down")
+    upper = epsilon_text(math.inf if estimate.upper is None else estimate.upper, "up")
     if estimate.kind is EstimateKind.UPPER_BOUND:
         return f"<= {upper}"
     if estimate.kind is EstimateKind.INTERVAL:
         return f"{lower} to {upper}"
-    return f"about {lower}" if estimate.kind is EstimateKind.POINT else f">= {lower}"
+    return f"about {epsilon_text(estimate.lower)}" if estimate.kind is EstimateKind.POINT else f">= {lower}"
 
 
 def metric_text(metric: Metric | None, *, gap: str = " ") -> str:

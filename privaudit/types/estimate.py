@@ -61,12 +61,15 @@ class DpSgdParams:
 
     def __post_init__(self) -> None:
         """Refuse parameters outside their range."""
+        for name in ("noise_multiplier", "sample_rate", "steps", "max_grad_norm"):
+            if isinstance(getattr(self, name), bool) or not isinstance(getattr(self, name), numbers.Real):
+                raise ConfigError(f"{name} must be a number; got {getattr(self, name)!r}.", key=name)
         if not self.noise_multiplier >= 0:
             raise ConfigError(f"noise_multiplier must be at least 0; got {self.noise_multiplier}.")
         if not 0 < self.sample_rate <= 1:
             raise ConfigError(f"sample_rate must lie in (0, 1]; got {self.sample_rate}.")
-        if self.steps < 1:
-            raise ConfigError(f"steps must be at least 1; got {self.steps}.")
+        if self.steps < 1 or self.steps != int(self.steps):
+            raise ConfigError(f"steps must be a whole number of at least 1; got {self.steps}.")
         if not self.max_grad_norm > 0:
             raise ConfigError(f"max_grad_norm must be above 0; got {self.max_grad_norm}.")
 
@@ -173,7 +176,12 @@ class EpsilonEstimate:
     diagnostics: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse an estimate whose ends are crossed or not numbers."""
+        """Refuse an estimate whose ends are crossed or not numbers, and relations that there are not."""
+        if self.neighbouring is not None and self.neighbouring not in list(Neighbouring):
+            known = ", ".join(Neighbouring)
+            raise ConfigError(
+                f"neighbouring must be one of {known}, or None; got {self.neighbouring!r}.", key="neighbouring"
+            )
         if math.isnan(self.lower) or (self.upper is not None and not self.upper >= self.lower):
             raise ConfigError(f"an estimate needs lower <= upper; got [{self.lower}, {self.upper}] from {self.method}.")
         check_delta(self.delta)

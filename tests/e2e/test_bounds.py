@@ -1,6 +1,7 @@
 """`privaudit bounds`: what parameters guarantee, as a user asks for it."""
 
 import json
+import re
 
 import pytest
 
@@ -54,6 +55,21 @@ def test_epsilon_alone(command):
     result = found(command, "--epsilon", "2", "--delta", "1e-5", *ADD, "--fpr", "0.01")
     assert result["limits"][0]["tpr"][0] == pytest.approx(0.0739005609893065, abs=1e-12)
     assert result["params"] is None and not result["accounts"]
+    plain = found(command, "--epsilon", "2", "--delta", "1e-5", "--fpr", "0.01")
+    assert plain["limits"][0]["neighbouring"] is None and plain["limits"][0]["tpr"] == result["limits"][0]["tpr"]
+
+
+def test_printed_guarantees_hold(command):
+    """Upper ends are printed rounded up: a reader who copies them promises nothing that is not so."""
+    args = ("--noise-multiplier", "1.1", "--batch-size", "256", "--n-records", "60000", "--epochs", "15", *ADD)
+    result, text = found(command, *args), command.inside("bounds", *args).stdout
+    printed = [float(part) for part in re.findall(r"<= ([\d.]+)", text)]
+    computed = [row["estimate"]["upper"] for row in result["accounts"][0]["rows"] if row["is_guarantee"]]
+    assert all(0 <= shown - exact <= 0.01 for shown, exact in zip(printed, computed, strict=True))
+    row = next(line for line in text.splitlines() if line.startswith("add/remove") and "%" in line)
+    shares = [float(part) for part in re.findall(r"([\d.]+) %", row)]
+    assert all(share >= 100 * tpr for share, tpr in zip(shares, result["limits"][0]["tpr"], strict=False))
+    assert max(map(len, text.splitlines())) <= 118
 
 
 @pytest.mark.parametrize(
@@ -72,7 +88,8 @@ def test_noise_is_found_for_a_target(command, target, reached):
     assert 0.99 < reached(result) <= 1.0
     # What is printed keeps the promise as well.
     text = command.inside("bounds", "--sample-rate", "0.02", "--steps", "300", *ADD, *target).stdout
-    assert float(text.split("noise multiplier ")[1].split(",")[0]) >= result["params"]["noise_multiplier"] * (1 - 1e-12)
+    assert text.startswith("Found: noise multiplier ")
+    assert float(re.search(r"noise multiplier ([\d.]+)", text)[1]) >= result["params"]["noise_multiplier"] * (1 - 1e-12)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +108,7 @@ def test_noise_is_found_for_a_target(command, target, reached):
         ((*RUN, "--batch-size", "3"), "batch_size"),
         ((*RUN, "--epsilon", "3"), "epsilon"),
         ((*RUN, "--target-epsilon", "3", *ADD), "noise_multiplier"),
-        (("--epsilon", "3"), "neighbouring"),
+        (("--noise-multiplier", "1", "--batch-size", "9", "--steps", "1"), "n_records is missing"),
         (("--epsilon", "-3", *ADD), "epsilon"),
         (("--sample-rate", "0.1", "--steps", "10", "--target-epsilon", "3"), "neighbouring"),
         (("--sample-rate", "0.1", "--steps", "10", "--target-epsilon", "0", *ADD), "epsilon"),

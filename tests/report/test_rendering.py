@@ -77,7 +77,7 @@ def parsed(page):
 
 OUTCOMES = {
     "too_weak": ({}, "too weak to contradict or support the claim of epsilon 5.08 (delta 1e-5, add/remove)"),
-    "never": ({}, "it shows epsilon >= 0.00, and could never have shown more than 4.40."),
+    "never": ({}, "it shows epsilon >= 0.00 with 95 % confidence, and could never have shown more than 4.40."),
     "weak_control": ({"ceiling": 7.2, "control_lower": 1.2}, "the same attack shows only epsilon >= 1.20."),
     "no_control": ({"ceiling": 7.2, "control_lower": None}, "no control shows what this attack could have seen."),
     "violated": (
