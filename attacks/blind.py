@@ -58,7 +58,7 @@ def blind_scores(
         Scores and blocks.
 
     Raises:
-        UnsupportedError: if there are fewer members or non-members than blocks.
+        UnsupportedError: if there are fewer members or non-members than twice the blocks.
         DataError: if a feature is not finite, or the arrays do not fit.
         ConfigError: if there is no such classifier.
 
@@ -71,9 +71,10 @@ def blind_scores(
     if classifier not in ("logistic", "trees", "both"):
         raise ConfigError(f"classifier must be logistic, trees or both; got {classifier!r}.", key="classifier")
     smaller = min(int(member.sum()), int((~member).sum()))
-    if smaller < n_blocks:
+    # With a single pair in a block the interval of its AUC would exclude 1/2 by chance more often than it may.
+    if smaller < 2 * n_blocks:
         raise UnsupportedError(
-            f"the blind baseline needs {n_blocks} members and {n_blocks} non-members; the smaller side has {smaller}."
+            f"the blind baseline needs {2 * n_blocks} members and as many non-members; the smaller side has {smaller}."
         )
     block = _blocks(member, n_blocks, seed)
     columns, scores = _standardised(features), np.zeros(len(member))

@@ -38,7 +38,7 @@ from privaudit.cli.options import debug_option, format_option
 @click.option("--target-epsilon", type=float, help="Find the noise that keeps epsilon at most this.")
 @click.option("--target-advantage", type=float, help="Find the noise that keeps TPR - FPR at most this.")
 @click.option("--target-tpr", type=float, help="Find the noise that keeps the TPR at --target-fpr at most this.")
-@click.option("--target-fpr", type=float, default=0.01, show_default=True)
+@click.option("--target-fpr", type=float, help="See --target-tpr. [default: 0.01]")
 @format_option
 @debug_option
 def command(
@@ -56,7 +56,7 @@ def command(
     target_epsilon: float | None,
     target_advantage: float | None,
     target_tpr: float | None,
-    target_fpr: float,
+    target_fpr: float | None,
     output_format: str,
     debug: bool,
 ) -> int:

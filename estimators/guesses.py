@@ -24,6 +24,26 @@ def default_share(n_canaries: int) -> float:
     return 0.2 if n_canaries <= 2000 else 0.1
 
 
+def guesses_each_side(n_scores: int, share: float) -> int:
+    """Return how many guesses are made on each side.
+
+    Args:
+        n_scores: number of canaries, at least 2.
+        share: share of them to guess about, in (0, 1].
+
+    Raises:
+        ConfigError: if the share is outside (0, 1] or there are fewer than two scores.
+
+    >>> guesses_each_side(1000, 0.2)
+    100
+    """
+    if share != 1.0:
+        check_probability("share", share)
+    if n_scores < 2:
+        raise ConfigError(f"guesses on two sides need at least 2 scores; got {n_scores}. Use more canaries.")
+    return max(1, int(share * n_scores / 2))
+
+
 def two_sided_guesses(scores: ArrayLike, share: float) -> NDArray[np.int8]:
     """Guess +1 on the highest scores, -1 on the lowest, and abstain between.
 
@@ -47,11 +67,7 @@ def two_sided_guesses(scores: ArrayLike, share: float) -> NDArray[np.int8]:
     [0, 1, -1, 0]
     """
     values = check_scores(scores)
-    if share != 1.0:
-        check_probability("share", share)
-    if len(values) < 2:
-        raise ConfigError(f"guesses on two sides need at least 2 scores; got {len(values)}. Use more canaries.")
-    each_side = max(1, int(share * len(values) / 2))
+    each_side = guesses_each_side(len(values), share)
     order = np.argsort(values, kind="stable")
     guesses = np.zeros(len(values), dtype=np.int8)
     guesses[order[:each_side]] = -1

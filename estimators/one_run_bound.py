@@ -1,6 +1,7 @@
 """A bound on epsilon from one training run, by guesses about independent fair coins."""
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -107,9 +108,11 @@ def one_run(
 
 
 def _check_nested(n_canaries: int, n_guesses: int, n_correct: int) -> None:
-    if not 0 <= n_correct <= n_guesses <= n_canaries or n_guesses < 1:
+    counts = (n_canaries, n_guesses, n_correct)
+    is_whole = all(isinstance(n, numbers.Real) and math.isfinite(n) and float(n).is_integer() for n in counts)
+    if not is_whole or not 0 <= n_correct <= n_guesses <= n_canaries or n_guesses < 1:
         raise ConfigError(
-            "one_run needs 0 <= n_correct <= n_guesses <= n_canaries and at least one guess; got "
+            "one_run needs whole numbers 0 <= n_correct <= n_guesses <= n_canaries and at least one guess; got "
             f"n_correct {n_correct}, n_guesses {n_guesses}, n_canaries {n_canaries}."
         )
 
@@ -118,7 +121,7 @@ def _check_nested(n_canaries: int, n_guesses: int, n_correct: int) -> None:
 def _largest_rejected(n_canaries: int, n_guesses: int, n_correct: int, delta: float, alpha: float) -> float:
     """Return the epsilon up to which all p-values are at most ``alpha``, rounded down."""
     p_value = _p_value(n_canaries, n_guesses, n_correct, delta, is_monotone=True)
-    if p_value(0.0) > alpha:
+    if p_value(0.0) > alpha or alpha >= 1.0:  # a confidence so small that 1 - confidence is 1
         return 0.0
     high = 1.0
     while p_value(high) <= alpha:

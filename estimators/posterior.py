@@ -1,7 +1,7 @@
 """The Bayesian posterior of the epsilon that one attack shows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar, cast
 
 import numpy as np
@@ -90,8 +90,8 @@ class EpsilonPosterior:
     """
 
     counts: ConfusionCounts
-    delta: float
-    neighbouring: Neighbouring | None = None
+    delta: float = field(kw_only=True)
+    neighbouring: Neighbouring | None = field(kw_only=True, default=None)
 
     def __post_init__(self) -> None:
         """Refuse a delta outside its range."""

@@ -59,7 +59,7 @@ def audit_scores(
     world_in, world_out = _checked(scores_in, "scores_in"), _checked(scores_out, "scores_out")
     check_delta(delta)
     check_probability("confidence", confidence)
-    if method in GUESS_METHODS:
+    if isinstance(method, str) and method in GUESS_METHODS:
         bound = partial(GUESS_METHODS[method], delta=delta, neighbouring=neighbouring)
         rule = TwoSidedGuesses() if threshold is None else threshold
         return audit_by_guesses(bound, world_in, world_out, rule, confidence)

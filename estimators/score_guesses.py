@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from privaudit.errors import ConfigError
 from privaudit.estimators.fdp_one_run_bound import fdp_one_run
-from privaudit.estimators.guesses import default_share, two_sided_guesses
+from privaudit.estimators.guesses import default_share
 from privaudit.estimators.one_run_bound import one_run
 from privaudit.estimators.score_thresholds import Scores
 from privaudit.estimators.thresholds import Bonferroni, Explicit, Split, ThresholdRule, TwoSidedGuesses
+from privaudit.estimators.tied_guesses import Ties, count_two_sided
 from privaudit.types import EpsilonEstimate
 
 # From n_canaries, n_guesses, n_correct and a confidence to an estimate.
@@ -28,7 +29,7 @@ def audit_by_guesses(
 ) -> EpsilonEstimate:
     """Bound epsilon by how many guesses about canaries come true.
 
-    The scores are shuffled first, see `shuffled`, so that a tie at a cut is broken without looking at the coins.
+    Nobody knows in which order the canaries stood before their coins were thrown, so none is used to break ties.
 
     Args:
         bound: from n_canaries, n_guesses, n_correct, by keyword ``confidence``, to an estimate.
@@ -40,18 +41,21 @@ def audit_by_guesses(
     Raises:
         ConfigError: if the rule does not fit, or too few canaries are left.
     """
-    scores, is_in = shuffled(scores_in, scores_out, seed=getattr(rule, "seed", 0))
+    scores, is_in = (
+        np.concatenate([scores_in, scores_out]),
+        np.arange(len(scores_in) + len(scores_out)) < len(scores_in),
+    )
     match rule:
-        case TwoSidedGuesses(share):
+        case TwoSidedGuesses(share, ties):
             used = default_share(len(scores)) if share is None else share
-            return _by_share(bound, scores, is_in, used, confidence, _fixed(used))
+            return _by_share(bound, scores, is_in, used, confidence, _fixed(used), ties=ties)
         case Explicit(value):
             n_correct = int(((scores >= value) == is_in).sum())
             said = f"a score of at least {value:g}, fixed beforehand, is guessed a member, any other a non-member"
             return _estimate(bound, is_in, len(scores), n_correct, confidence, said, {"threshold": value})
-        case Split(share):
-            n_chosen = round(share * len(scores))
-            return _by_split(bound, scores, is_in, n_chosen, confidence)
+        case Split(share, seed):
+            order = _random_order(scores_in, scores_out, seed=seed)
+            return _by_split(bound, scores[order], is_in[order], round(share * len(scores)), confidence)
         case Bonferroni():
             return _by_bonferroni(bound, scores, is_in, rule, confidence)
     raise ConfigError(
@@ -59,26 +63,17 @@ def audit_by_guesses(
     )
 
 
-def shuffled(scores_in: Scores, scores_out: Scores, *, seed: int = 0) -> tuple[Scores, NDArray[np.bool_]]:
-    """Put the scores of both worlds in one random order.
+def _random_order(scores_in: Scores, scores_out: Scores, *, seed: int) -> NDArray[np.int64]:
+    """Draw which canaries choose and which certify.
 
-    Members stand first in the joined list, and one permutation for all data would pick the same places of a block of
-    ties every time: more members than non-members, or fewer. The permutation is therefore drawn anew for every outcome,
-    from a digest of all ranks; the ranks alone, so that an increasing transform of the scores changes nothing.
-
-    Args:
-        scores_in: ``(n_in,)`` scores of the canaries that were in.
-        scores_out: ``(n_out,)`` scores of those that were not.
-        seed: for another order of the same data.
-
-    Returns:
-        ``(n_in + n_out,)`` scores, and which of them were in.
+    The joined list names members first, and one permutation for all data would take the same places each time: more
+    members than not, or fewer. It is therefore drawn anew for every outcome, from the seed and a digest of all ranks;
+    the ranks alone, so that an increasing transform of the scores changes nothing.
     """
     joined = np.concatenate([scores_in, scores_out])
     ranks = np.unique(joined, return_inverse=True)[1].astype("<i8")
     content = hashlib.sha256(f"{len(scores_in)} {len(scores_out)} ".encode() + ranks.tobytes()).digest()
-    order = np.random.default_rng([seed, int.from_bytes(content, "little")]).permutation(len(joined))
-    return joined[order], order < len(scores_in)
+    return np.random.default_rng([seed, int.from_bytes(content, "little")]).permutation(len(joined))
 
 
 def _fixed(share: float) -> str:
@@ -112,14 +107,18 @@ def _by_share(
     confidence: float,
     said: str,
     facts: dict[str, float] | None = None,
+    *,
+    ties: Ties = "wrong",
 ) -> EpsilonEstimate:
-    guess = two_sided_guesses(scores, share)
-    n_correct = int((guess == np.where(is_in, 1, -1)).sum())
-    if scores.min() == scores.max():
-        # Nothing tells the canaries apart: no guess is made, which the bound for up to n_guesses guesses covers.
-        n_correct, said = 0, f"{said}; all scores are equal, so that no guess was made"
-    facts = {"share": share, **(facts or {})}
-    return _estimate(bound, is_in, int(np.count_nonzero(guess)), n_correct, confidence, said, facts)
+    count = count_two_sided(scores, is_in, share, ties=ties)
+    facts = {"share": share, "n_tied": count.n_tied, **(facts or {})}
+    level, told = confidence, f"{count.n_tied} guesses among equal scores at a cut count as wrong where they could be"
+    if ties == "median":
+        level, told = (1.0 + confidence) / 2, "equal scores at a cut: the median over all orders, at half the error"
+        facts = {**facts, "n_candidates": 2.0, "confidence_each": level}
+    said = f"{said}; {told}" if count.n_tied or ties == "median" else said
+    estimate = _estimate(bound, is_in, count.n_guesses, count.n_correct, level, said, facts)
+    return replace(estimate, confidence=confidence)
 
 
 def _by_split(

@@ -1,10 +1,12 @@
 """Rules by which a threshold, or a share of guesses, is chosen without spending the data that certify it."""
 
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privaudit.errors import ConfigError
+from privaudit.estimators.tied_guesses import Ties
 from privaudit.validate import check_probability
 
 
@@ -47,8 +49,10 @@ class Split:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a part that leaves nothing to one side."""
+        """Refuse a part that leaves nothing to one side, and seeds that are none."""
         check_probability("share", self.share)
+        if not isinstance(self.seed, numbers.Integral) or self.seed < 0:
+            raise ConfigError(f"seed must be a whole number of at least 0; got {self.seed!r}.", key="threshold.seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Bonferroni:
             without the record, spread evenly over its false positive rates and their logarithms: the ranks are fixed,
             whatever the scores are.
 
-    Source: Bonferroni; for ranks see `privaudit.estimators.score_audit.rank_thresholds`.
+    Source: Bonferroni; for ranks see `privaudit.estimators.score_thresholds.rank_thresholds`.
 
     >>> Bonferroni(50).n_candidates
     50
@@ -71,13 +75,20 @@ class Bonferroni:
 
     def __post_init__(self) -> None:
         """Refuse an empty grid and candidates that are not numbers."""
-        if isinstance(self.grid, int):
-            if self.grid < 1:
-                raise ConfigError(f"grid must have at least 1 candidate; got {self.grid}.", key="threshold.grid")
+        grid = self.grid
+        if isinstance(grid, numbers.Integral) and not isinstance(grid, bool):
+            if grid < 1:
+                raise ConfigError(f"grid must have at least 1 candidate; got {grid}.", key="threshold.grid")
+            object.__setattr__(self, "grid", int(grid))
             return
-        candidates = tuple(float(value) for value in self.grid)
+        try:
+            candidates = tuple(float(value) for value in grid)  # type: ignore[union-attr]
+        except (TypeError, ValueError):
+            candidates = ()
         if not candidates or any(math.isnan(value) for value in candidates):
-            raise ConfigError("grid must hold numbers, at least one; got none or NaN.", key="threshold.grid")
+            raise ConfigError(
+                f"grid must be a whole number or a sequence of numbers; got {grid!r}.", key="threshold.grid"
+            )
         object.__setattr__(self, "grid", candidates)
 
     @property
@@ -93,6 +104,8 @@ class TwoSidedGuesses:
     Attributes:
         share: share of the canaries to guess about, in (0, 1], fixed beforehand; ``None`` = 20 % of up to 2,000
             canaries, 10 % of more.
+        ties: equal scores at a cut count as ``wrong`` guesses, or the ``median`` over all orders of the canaries is
+            taken, at half the error; fix it beforehand. Take ``median`` for scores of few distinct values.
 
     Source: Steinke, Nasr, Jagielski, NeurIPS 2023, algorithm 1.
 
@@ -101,9 +114,12 @@ class TwoSidedGuesses:
     """
 
     share: float | None = None
+    ties: Ties = "wrong"
 
     def __post_init__(self) -> None:
-        """Refuse a share outside its range."""
+        """Refuse a share outside its range and a rule for ties that there is not."""
+        if self.ties not in ("wrong", "median"):
+            raise ConfigError(f"ties must be wrong or median; got {self.ties!r}.", key="threshold.ties")
         if self.share is not None and not 0.0 < self.share <= 1.0:
             raise ConfigError(f"share must lie in (0, 1]; got {self.share}. The default is 0.2.", key="threshold.share")
 

@@ -1,6 +1,7 @@
 """Public names: there, documented, and never hidden by a module of the same name."""
 
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -41,6 +42,44 @@ def test_public_names_are_sorted_documented_and_not_modules(package):
         assert name not in submodules, f"{package}.{name} is hidden by a module"
         if callable(value):
             assert value.__doc__, name
+
+
+# What users call: positional names, and the keywords that must be there.
+ESTIMATORS = {
+    "account": (("params", "delta", "neighbouring"), ()),
+    "attribute_bayes_security": (("distances",), ("params", "neighbouring")),
+    "audit_scores": (
+        ("scores_in", "scores_out"),
+        ("method", "threshold", "delta", "confidence", "neighbouring"),
+    ),
+    "bayes_security": (("params",), ("neighbouring", "method")),
+    "BettingSequence": ((), ("delta", "confidence", "neighbouring")),
+    "clopper_pearson": (("counts",), ("delta", "confidence", "interval", "neighbouring")),
+    "ConfusionCounts": (("tp", "fn", "fp", "tn"), ()),
+    "EpsilonPosterior": (("counts",), ("delta", "neighbouring")),
+    "fdp_one_run": (("n_canaries", "n_guesses", "n_correct"), ("delta", "confidence", "neighbouring")),
+    "gaussian_dp": (("counts",), ("delta", "confidence", "neighbouring")),
+    "jeffreys": (("counts",), ("delta", "confidence", "interval", "neighbouring")),
+    "katz_log": (("counts",), ("delta", "confidence", "interval", "neighbouring")),
+    "noise_for_epsilon": (("epsilon",), ("delta", "neighbouring")),
+    "one_run": (("n_canaries", "n_guesses", "n_correct"), ("delta", "confidence", "neighbouring")),
+    "subsampled_gaussian_step": (("counts",), ("delta", "confidence", "neighbouring")),
+    "tradeoff_bound": (("fpr",), ("neighbouring",)),
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators_take_what_they_promise(name):
+    """A relation that is not stated is ``None`` everywhere, and options are keywords."""
+    from privaudit import estimators
+
+    positional, keywords = ESTIMATORS[name]
+    parameters = inspect.signature(getattr(estimators, name)).parameters
+    assert tuple(list(parameters)[: len(positional)]) == positional
+    for keyword in keywords:
+        assert parameters[keyword].kind is inspect.Parameter.KEYWORD_ONLY, keyword
+    if "neighbouring" in (*positional, *keywords):
+        assert parameters["neighbouring"].default is None
 
 
 def test_every_public_name_in_a_fresh_process_and_after_every_module():

@@ -9,7 +9,7 @@ from privaudit.errors import ClaimError, ConfigError, StoreVersionError, Unsuppo
 from privaudit.estimators import Bonferroni, audit_scores
 from privaudit.gate import GatePolicy, judge, load_policy, policy_from_dict
 from privaudit.gate.bounds import at_confidence, shared_confidence
-from privaudit.types import Metric, Neighbouring
+from privaudit.types import Metric, Neighbouring, Validity
 
 CLAIM = {"id": "claim", "metric": "claim"}
 # Of 640 guesses: chance, far above epsilon 2, and all right (a bound of about 4.9 at 99 %).
@@ -112,6 +112,25 @@ def test_the_best_of_several_shares_keeps_its_correction():
     one = dataclasses.replace(best, diagnostics={**best.diagnostics, "n_candidates": 1.0})
     assert at_confidence(best, 0.99).lower < at_confidence(one, 0.99).lower
     assert at_confidence(best, 0.99).confidence == 0.99
+
+
+def test_recomputing_twice_is_recomputing_once():
+    rng = np.random.default_rng(3)
+    best = audit_scores(rng.normal(1, 1, 200), rng.normal(0, 1, 200), threshold=Bonferroni((0.1, 0.3, 1.0)), delta=1e-3)
+    once = at_confidence(best, 0.9)
+    assert at_confidence(once, 0.95) == best and at_confidence(once, 0.9) == once
+    assert (once.assumptions, once.n_in, once.validity) == (best.assumptions, best.n_in, best.validity)
+
+
+@pytest.mark.parametrize("validity", [v for v in Validity if v is not Validity.VALID])
+@pytest.mark.parametrize("n_correct", [CHANCE, ALL])
+def test_only_valid_bounds_judge_a_claim(sample, validity, n_correct):
+    """An exploratory or in-family number neither supports nor refutes, however large it is."""
+    report = sample.sample_report(epsilon=2.0, n_correct=n_correct, attacks=("lira",))
+    loose = dataclasses.replace(sample.one_run_estimate(n_correct=n_correct), validity=validity)
+    section = dataclasses.replace(report.sections[0], findings=(sample.attack_finding("lira", 0, estimate=loose),))
+    verdict = only(dataclasses.replace(report, sections=(section, *report.sections[1:])), CLAIM)
+    assert verdict.outcome == "inconclusive" and str(validity) in verdict.reason
 
 
 def test_a_bound_without_counts_needs_the_policys_confidence(sample):

@@ -36,6 +36,11 @@ def shared_confidence(confidence: float, n_looked_at: int) -> float:
     return 1 - (1 - confidence) / max(n_looked_at, 1)
 
 
+def is_proof(estimate: EpsilonEstimate) -> bool:
+    """Whether an estimate may speak about a claim: a lower bound, valid for every mechanism and sample size."""
+    return estimate.kind is EstimateKind.LOWER_BOUND and estimate.validity is Validity.VALID
+
+
 def joint_bound(estimates: Sequence[EpsilonEstimate], confidence: float) -> Bound:
     """Return what several lower bounds show together.
 
@@ -48,6 +53,9 @@ def joint_bound(estimates: Sequence[EpsilonEstimate], confidence: float) -> Boun
     """
     if not estimates:
         return Bound(problem="the report holds no such lower bound on epsilon")
+    loose = sorted({f"{e.method} ({e.validity})" for e in estimates if not is_proof(e)})
+    if loose:
+        return Bound(problem=f"{', '.join(loose)} is no lower bound that holds at its confidence for every mechanism")
     share = shared_confidence(confidence, len(estimates))
     anew = [at_confidence(estimate, share) for estimate in estimates]
     known = [estimate for estimate in anew if estimate is not None]
@@ -69,15 +77,8 @@ def at_confidence(estimate: EpsilonEstimate, confidence: float) -> EpsilonEstima
         n_canaries, n_guesses, n_correct = (int(estimate.diagnostics[name]) for name in COUNTS)
         # The best of several shares of guesses: each had its part of the error.
         each = shared_confidence(confidence, int(estimate.diagnostics.get("n_candidates", 1)))
-        bound = one_run(
-            n_canaries,
-            n_guesses,
-            n_correct,
-            delta=estimate.delta,
-            confidence=each,
-            neighbouring=estimate.neighbouring,
-        )
-        return replace(bound, confidence=confidence)
+        bound = one_run(n_canaries, n_guesses, n_correct, delta=estimate.delta, confidence=each)
+        return replace(estimate, lower=bound.lower, ceiling=bound.ceiling, confidence=confidence)
     return estimate if estimate.confidence >= confidence else None
 
 
@@ -97,12 +98,7 @@ def control_bound(report: AuditReport, confidence: float) -> Bound:
 
 def membership_bound(report: AuditReport, confidence: float) -> Bound:
     """Return what all attacks on all targets show: valid bounds of the claim's (or primary's) relation and delta."""
-    found = [
-        estimate
-        for finding in report.findings("mia")
-        for estimate in finding.estimates
-        if estimate.kind is EstimateKind.LOWER_BOUND and estimate.validity is Validity.VALID
-    ]
+    found = [estimate for finding in report.findings("mia") for estimate in finding.estimates if is_proof(estimate)]
     primary = [estimate for _, estimate in report.primary_estimates()]
     reference = report.claim or next(iter([*primary, *found]), None)
     if reference is None:

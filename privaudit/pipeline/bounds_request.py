@@ -8,6 +8,7 @@ from privaudit.estimators.guarantees import BOTH, Guarantees, guarantees_of_epsi
 from privaudit.types import DpSgdParams, Neighbouring
 
 DEFAULT_FPRS = (0.001, 0.01, 0.1)
+DEFAULT_TARGET_FPR = 0.01
 
 
 def requested_guarantees(
@@ -26,7 +27,7 @@ def requested_guarantees(
     target_epsilon: float | None = None,
     target_advantage: float | None = None,
     target_tpr: float | None = None,
-    target_fpr: float = 0.01,
+    target_fpr: float | None = None,
 ) -> Guarantees:
     """Account for a run that is described by its parameters, by a wanted risk, or by epsilon and delta alone.
 
@@ -45,7 +46,7 @@ def requested_guarantees(
         target_epsilon: find the noise that keeps epsilon at most this.
         target_advantage: find the noise that keeps the advantage at most this.
         target_tpr: find the noise that keeps the true positive rate at ``target_fpr`` at most this.
-        target_fpr: see ``target_tpr``.
+        target_fpr: see ``target_tpr``; ``None`` = .01.
 
     Raises:
         ConfigError: if the description is incomplete or says something twice.
@@ -54,11 +55,16 @@ def requested_guarantees(
     rates = tuple(fprs) or DEFAULT_FPRS
     targets = {"epsilon": target_epsilon, "advantage": target_advantage, "tpr": target_tpr}
     wanted = {name: value for name, value in targets.items() if value is not None}
+    if target_fpr is not None and "tpr" not in wanted:
+        raise ConfigError(
+            "target_fpr says where target_tpr is wanted; got no target_tpr. State both.", key="target_fpr"
+        )
+    target_fpr = DEFAULT_TARGET_FPR if target_fpr is None else target_fpr
     described = (noise_multiplier, sample_rate, batch_size, n_records, steps, epochs)
     if epsilon is not None:
-        if any(value is not None for value in described) or wanted:
+        if any(value is not None for value in described) or wanted or sampling != "poisson":
             raise ConfigError(
-                "epsilon alone is for a guarantee whose mechanism is not known; got parameters or a target, too. "
+                "epsilon alone is for a guarantee whose mechanism is not known; got parameters, sampling or a target, too. "
                 "Leave one of them out.",
                 key="epsilon",
             )

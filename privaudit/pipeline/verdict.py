@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from privaudit.errors import ClaimError
+from privaudit.errors import ClaimError, UnsupportedError
 from privaudit.estimators import one_run_p_value
-from privaudit.types import Control, EpsilonEstimate, PrivacyClaim, Verdict
+from privaudit.types import Control, EpsilonEstimate, PrivacyClaim, Validity, Verdict
 
 MAX_SUGGESTED_RECORDS = 1_000_000
 
@@ -43,6 +43,11 @@ def judge_claim(claim: PrivacyClaim, estimates: Sequence[EpsilonEstimate], contr
     """
     for estimate in estimates:
         check_comparable(claim, estimate)
+        if estimate.validity is not Validity.VALID:
+            raise UnsupportedError(
+                f"a claim is judged by valid lower bounds only; {estimate.method} is {estimate.validity}. Name one_run or "
+                "clopper_pearson as the primary estimator."
+            )
     lower = max(estimate.lower for estimate in estimates)
     ceiling = min(estimate.ceiling for estimate in estimates)
     reached = control.estimate.lower if control is not None else None

@@ -50,7 +50,7 @@ def _account_table(found: Guarantees) -> Table:
             NEIGHBOURING_NAMES[row.estimate.neighbouring],
             attack_text(row.estimate.method),
             _epsilon(row.estimate),
-            _yes(row.is_guarantee and math.isfinite(row.estimate.upper or math.inf)),
+            _yes(row.is_guarantee and row.estimate.upper is not None and math.isfinite(row.estimate.upper)),
         )
         for table in found.accounts
         for row in table.rows

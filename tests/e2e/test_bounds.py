@@ -110,6 +110,8 @@ def test_noise_is_found_for_a_target(command, target, reached):
         ((*RUN, "--target-epsilon", "3", *ADD), "noise_multiplier"),
         (("--noise-multiplier", "1", "--batch-size", "9", "--steps", "1"), "n_records is missing"),
         (("--epsilon", "-3", *ADD), "epsilon"),
+        (("--epsilon", "3", "--sampling", "shuffle"), "sampling"),
+        ((*RUN, "--target-fpr", "0.1"), "target_tpr"),
         (("--sample-rate", "0.1", "--steps", "10", "--target-epsilon", "3"), "neighbouring"),
         (("--sample-rate", "0.1", "--steps", "10", "--target-epsilon", "0", *ADD), "epsilon"),
         (("--sample-rate", "0.1", "--steps", "10", "--target-tpr", ".001", *ADD), "tpr"),

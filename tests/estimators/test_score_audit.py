@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import betainccinv
 from scipy.stats import norm
 
 from privaudit.errors import ConfigError, DataError, DegenerateScoresError, ShapeError
 from privaudit.estimators import auc, clopper_pearson, fdp_one_run, gaussian_dp, one_run, roc_curve, tpr_at_fpr
+from privaudit.estimators.rates import upper_rate
 from privaudit.estimators.score_audit import audit_scores
 from privaudit.estimators.score_thresholds import best_threshold, counts_at_threshold, epsilon_merit, rank_thresholds
 from privaudit.estimators.thresholds import Bonferroni, Explicit, Split, TwoSidedGuesses
@@ -175,6 +175,7 @@ def test_bonferroni_pays_for_every_candidate():
     assert found.lower == pytest.approx(max(each), abs=1e-12)
     assert found.diagnostics["n_candidates"] == 3 and found.confidence == 0.95
     ranks = audit_scores(scores_in, scores_out, threshold=Bonferroni(20), **options)
+    assert Bonferroni(np.int64(20)) == Bonferroni(20)
     assert 15 <= ranks.diagnostics["n_candidates"] <= 20
 
 
@@ -183,18 +184,14 @@ def test_bonferroni_pays_for_every_candidate():
 def test_a_threshold_at_a_fixed_rank_may_be_certified_on_its_own_scores(probabilities, tail):
     """By enumeration of every sample of six scores with ties: each rank's end misses with at most the stated chance."""
     n = 6
-    chance_above = np.cumsum(probabilities)[::-1]  # of values 0, 1, 2: P[score >= value]
-    chance_above = np.array([1.0, 1.0 - probabilities[0], probabilities[2]])
-    miss = np.zeros(n + 1)
+    chance_above = np.array([1.0, 1.0 - probabilities[0], probabilities[2]])  # of values 0, 1, 2: P[score >= value]
+    miss: dict[int, float] = {}
     for sample in itertools.product(range(3), repeat=n):
-        chance = math.prod(probabilities[value] for value in sample)
-        ordered = sorted(sample, reverse=True)
-        for rank in range(1, n + 1):
-            threshold = ordered[rank - 1]
-            count = sum(value >= threshold for value in sample)
-            end = 1.0 if count == n else betainccinv(count + 1, n - count, tail)
-            miss[rank] += chance * (chance_above[threshold] > end)
-    assert (miss <= tail + 1e-12).all()
+        chance, scores = math.prod(probabilities[value] for value in sample), np.array(sample, dtype=float)
+        for place, threshold in enumerate(rank_thresholds(scores, 2 * n)):
+            end = upper_rate(int((scores >= threshold).sum()), n, tail)
+            miss[place] = miss.get(place, 0.0) + chance * (chance_above[int(threshold)] > end)
+    assert len(miss) == n and max(miss.values()) <= tail + 1e-12
 
 
 def test_ranks_depend_on_the_numbers_alone():
@@ -204,15 +201,22 @@ def test_ranks_depend_on_the_numbers_alone():
         assert len(first) == len(second) <= k and len(first) >= 1
 
 
-def test_ties_at_a_cut_are_broken_without_the_coins():
-    """Half the scores are 1 whatever the coin: right guesses must be as many as wrong ones, on the average."""
-    right = []
-    for run in range(300):
-        rng = np.random.default_rng(run)
-        scores_in, scores_out = (rng.integers(0, 2, 100).astype(float) for _ in range(2))
-        right.append(audit_scores(scores_in, scores_out, delta=0.0).diagnostics["n_correct"])
-    # 300 audits with 40 guesses each; six standard errors: fails with probability 2e-9.
-    assert abs(np.mean(right) - 20) < 6 * math.sqrt(10 / 300)
+def test_equal_scores_at_a_cut_count_as_wrong_unless_the_median_was_declared():
+    rng = np.random.default_rng(0)
+    honest = rng.random(1000) < 1 / (1 + math.exp(-3.0))
+    world = rng.integers(0, 2, 1000)
+    scores = np.where(honest, world, 1 - world).astype(float)
+    options = {"delta": 1e-5, "confidence": 0.95}
+    plain = audit_scores(scores[world == 1], scores[world == 0], **options)
+    assert plain.diagnostics["n_tied"] == 200 and plain.lower > 0.0
+    assert "count as wrong" in plain.assumptions[-1]
+    median = audit_scores(scores[world == 1], scores[world == 0], threshold=TwoSidedGuesses(ties="median"), **options)
+    # Of 3 at least 60 %: a bound of 200 guesses, 190 or so right, at half the error.
+    assert plain.lower < 1.8 < median.lower < 3.0 and median.confidence == 0.95
+    at_half = one_run(1000, 200, int(median.diagnostics["n_correct"]), delta=1e-5, confidence=0.975)
+    assert median.lower == at_half.lower and median.ceiling == at_half.ceiling
+    everything = audit_scores(scores[world == 1], scores[world == 0], threshold=Explicit(0.5), **options)
+    assert everything.lower > median.lower
 
 
 def test_nothing_is_read_from_scores_that_are_all_equal():
@@ -221,7 +225,8 @@ def test_nothing_is_read_from_scores_that_are_all_equal():
             estimate = audit_scores(np.ones(50), np.ones(40), method=method, threshold=rule, delta=1e-5)
             if method != "posterior":  # whose lower end is above 0 even without data, as its documentation says
                 assert estimate.lower == 0.0, (method, rule)
-    assert "all scores are equal" in " ".join(audit_scores(np.ones(50), np.ones(40), delta=0.0).assumptions)
+    ties = TwoSidedGuesses(ties="median")
+    assert audit_scores(np.ones(50), np.ones(40), threshold=ties, delta=0.0).lower == 0.0
 
 
 def test_extremes():
@@ -250,6 +255,7 @@ def test_mistakes_are_named():
         (good, {"confidence": 1.0}, ConfigError, "confidence"),
         (good, {"method": "clopper_pearson", "threshold": TwoSidedGuesses()}, ConfigError, "one_run"),
         (good, {"threshold": Bonferroni((0.5, 1.5))}, ConfigError, "shares"),
+        (good, {"method": ["one_run"]}, ConfigError, "one_run"),
         (good, {"threshold": 0.5}, ConfigError, "TwoSidedGuesses"),
         (good, {"method": "jeffreys", "threshold": 0.5}, ConfigError, "Explicit"),
         (([1.0], [0.0, 1.0]), {"method": "clopper_pearson"}, ConfigError, "Explicit"),
@@ -264,6 +270,9 @@ def test_mistakes_are_named():
         lambda: Split(1.0),
         lambda: Bonferroni(0),
         lambda: Bonferroni(()),
+        lambda: Bonferroni(True),
+        lambda: Bonferroni("abc"),
+        lambda: Split(seed=-1),
         lambda: Bonferroni((0.1, math.nan)),
         lambda: TwoSidedGuesses(0.0),
         lambda: TwoSidedGuesses(1.5),
