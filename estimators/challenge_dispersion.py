@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from privaudit.estimators.challenge_clusters import ChallengeOutcomes, correlation_of, right_by_model
 
@@ -74,7 +74,7 @@ def _dispersion(sizes: NDArray[np.int64], right: NDArray[np.int64], rng: np.rand
     rate = total / n
     statistic = float(((right - sizes * rate) ** 2 / sizes).sum()) / (rate * (1.0 - rate))
     if int(sizes.min()) * min(rate, 1.0 - rate) >= LEAST_CELL:
-        return WorldDispersion(correlation=correlation, p_value=float(chi2.sf(statistic, k - 1)), test="chi_square")
+        return WorldDispersion(correlation=correlation, p_value=float(chdtrc(k - 1, statistic)), test="chi_square")
     p_value = _permutation_p_value(sizes, right, rng)
     return WorldDispersion(correlation=correlation, p_value=p_value, test="permutation")
 

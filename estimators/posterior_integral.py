@@ -142,4 +142,7 @@ def _stirling_whole(n: Floats) -> Floats:
 def _rule(nodes: int) -> tuple[Floats, Floats]:
     """Return Gauss-Legendre nodes and weights on [0, 1]."""
     where, weight = np.polynomial.legendre.leggauss(nodes)
-    return (where + 1.0) / 2.0, weight / 2.0
+    rule = (where + 1.0) / 2.0, weight / 2.0
+    for array in rule:  # it is remembered, so nobody may change it
+        array.flags.writeable = False
+    return rule
