@@ -12,7 +12,7 @@ RELATIONS = ["add_remove", "replace_one", "zero_out"]
 @click.option("--score", help="Column of scores, higher = more member-like. [default: score]")
 @click.option("--loss", help="Column of losses, higher = less member-like. [default: loss]")
 @click.option("--member", help="Column of the membership, 0/1 or true/false. [default: member, is_member, membership]")
-@click.option("--features", help="Columns for the blind baseline: a,b,c. [default: all that begin with feature_]")
+@click.option("--features", help="Columns for the blind baseline: a,b,c. [default: feature_*]")
 @click.option("--target", help="The attacked model, where the file holds many. [default: the first]")
 @click.option(
     "--fair-coins",
@@ -20,10 +20,16 @@ RELATIONS = ["add_remove", "replace_one", "zero_out"]
     help="State that each record's membership was an independent fair coin and nothing else depended on the coins.",
 )
 @click.option("--claim", type=click.FloatRange(min=0), metavar="EPSILON", help="Judge this claimed epsilon.")
-@click.option("--delta", type=float, default=1e-5, show_default=True, help="Of the bound and of the claim.")
+@click.option("--delta", type=float, default=1e-5, show_default=True, help="The delta of epsilon.")
 @click.option("--neighbouring", type=click.Choice(RELATIONS), help="Relation of the claim; required with --claim.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the bound and the intervals.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every random choice.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of every random choice. Fix it before looking: the best of several seeds is no bound.",
+)
 @click.option(
     "--out", type=click.Path(file_okay=False), help="Write report.json, .html and .md here. [default: nowhere]"
 )
@@ -58,13 +64,17 @@ def command(
     column model, no record      one row per training of one canary: a bound on epsilon
     arrays (n_models, n_records) in an npz file: score or loss, and member
 
+    Columns other than feature_* are ignored unless --features names them.
+
     Members of a file were not drawn by coins of ours: no bound on epsilon follows from the records of one model unless
-    --fair-coins states that they were.
+    --fair-coins states that they were. LiRA carries a bound only if the file also holds the target's complement, the model
+    trained on exactly the other records.
     """
     from pathlib import Path
 
     from privaudit.cli.console import show_report
     from privaudit.data.score_files import read_scores
+    from privaudit.errors import ConfigError
     from privaudit.pipeline.score_audit import audit_score_file
     from privaudit.pipeline.score_options import ScoreAuditOptions
     from privaudit.report.write import FILES, write_reports
@@ -79,6 +89,12 @@ def command(
         neighbouring=Neighbouring(neighbouring) if neighbouring else None,
         seed=seed,
     )
+    if out is not None and (Path(out) / "manifest.json").exists():
+        raise ConfigError(
+            f"--out {out} is the folder of an audit (it holds manifest.json), whose reports would be overwritten. Name "
+            "another one.",
+            key="out",
+        )
     wanted = [name.strip() for name in features.split(",") if name.strip()] if features else []
     report = audit_score_file(read_scores(Path(file), score=score, loss=loss, member=member, features=wanted), options)
     if out is not None:

@@ -14,10 +14,10 @@ GAMES: tuple[Game, ...] = ("one_run", "many_runs")
 
 DEFINITIONS = {
     "power": "the probability that the bound exceeds the claim if the true epsilon is the assumed one",
-    "typical": "the bound at the median outcome if the true epsilon is the assumed one",
+    "typical": "the bound at the median counts if the true epsilon is the assumed one",
     "ceiling": "the largest bound that the audit could return, with no wrong answer",
     "detectable_epsilon": "the smallest true epsilon, at this delta, at which the bound exceeds the claim with the wanted "
-    "power",
+    "power; where a threshold was fixed, at that one",
 }
 
 

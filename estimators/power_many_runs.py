@@ -1,38 +1,33 @@
 """The power of an audit with one canary and many trainings: from a leak to error rates to a bound from their counts."""
 
-import math
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import bdtr, betainccinv, ndtr, ndtri
 
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.estimators.clopper_pearson_bound import clopper_pearson
 from privaudit.estimators.gaussian_dp_bound import gaussian_dp
-from privaudit.estimators.gaussian_tradeoff import gaussian_mu
+from privaudit.estimators.power_counts import Rates, chance_to_exceed, count_law
 from privaudit.estimators.power_plan import (
+    LARGEST_EPSILON,
     LARGEST_NUMBER,
     LEAK_WORDS,
+    RESOLUTION,
     Leak,
     PowerPlan,
     check_question,
     least_epsilon,
-    response_error,
     round_numbers,
 )
-from privaudit.estimators.privacy_region import rates_to_epsilon
+from privaudit.estimators.power_threshold import RULES, error_rates, threshold_of, with_threshold
 from privaudit.types import ConfusionCounts, EpsilonEstimate, Validity
 
 CountEstimator = Literal["clopper_pearson", "gaussian_dp"]
 COUNT_ESTIMATORS: tuple[CountEstimator, ...] = ("clopper_pearson", "gaussian_dp")
 VALIDITY = {"clopper_pearson": Validity.VALID, "gaussian_dp": Validity.IN_FAMILY}
 GAME = "one canary, half of the trainings with it, every training independent"
-THRESHOLD_WORDS = {
-    "gaussian": "the threshold is fixed beforehand, half-way between the worlds",
-    "randomised_response": "the rule that reads an answer is fixed beforehand",
-}
+FAMILY = {"clopper_pearson": (), "gaussian_dp": ("gaussian_dp holds for Gaussian mechanisms only",)}
 
 
 def many_runs_power(
@@ -48,8 +43,10 @@ def many_runs_power(
 ) -> PowerPlan:
     """Return what as many trainings with a canary as without would show.
 
-    The power at a true epsilon is the probability that the bound exceeds the claim; it is exact at every number, by
-    summing over all outcomes (but those with probability below 1e-12 in all).
+    With Gaussian scores every number holds at one threshold, fixed for the assumed true epsilon or, where none is
+    stated, for the detectable one: `threshold_to_fix` for ``clopper_pearson``, half-way for ``gaussian_dp``. The power
+    is the probability that the bound exceeds the claim; it is exact, by summing over all outcomes (but those with
+    probability below 1e-12 in all).
 
     Args:
         n_per_world: independent trainings with the canary, and as many without, up to 5e5.
@@ -69,7 +66,7 @@ def many_runs_power(
 
     >>> plan = many_runs_power(1000, epsilon=10.0, delta=1e-5, confidence=0.95)
     >>> plan.n_trainings, round(plan.ceiling, 4), round(plan.typical, 2)
-    (2000, 5.6006, 1.5)
+    (2000, 5.6006, 3.14)
     """
     blank = _blank(epsilon, delta, confidence, claim, estimator, leak, wanted_power)
     if not 1 <= n_per_world <= LARGEST_NUMBER // 2:
@@ -78,20 +75,22 @@ def many_runs_power(
             f"{2 * n_per_world}.",
             key="trainings",
         )
-    ceiling = _bound(blank, n_per_world, 0).ceiling
+    ceiling = _bound(blank, n_per_world, 0, 0).ceiling
     plan = replace(blank, n_trainings=2 * n_per_world, n_canaries=1, n_guesses=2 * n_per_world, ceiling=ceiling)
-
-    def power_at(value: float) -> float:
-        return _power(blank, n_per_world, _error_rate(leak, value, delta))
-
-    detectable = least_epsilon(lambda value: power_at(value) >= wanted_power) if ceiling > claim else None
-    reason = None if ceiling > claim else f"the ceiling of {ceiling:.3g} does not exceed the claim of {claim:g}"
-    plan = replace(plan, detectable_epsilon=detectable, reason=reason)
+    threshold = None if epsilon is None else threshold_of(blank, n_per_world, epsilon)
+    if ceiling <= claim:
+        plan = replace(plan, reason=_why_out_of_reach(blank, ceiling))
+    else:
+        detectable, threshold = _detectable(blank, n_per_world, threshold)
+        reason = (
+            "no leak, however large, is found with the wanted power at this threshold" if detectable is None else None
+        )
+        plan = replace(plan, detectable_epsilon=detectable, reason=reason)
+    plan = with_threshold(plan, threshold)
     if epsilon is None:
         return plan
-    low, below = _counts(n_per_world, _error_rate(leak, epsilon, delta))
-    median = low + int(np.searchsorted(below, 0.5))
-    return replace(plan, power=power_at(epsilon), typical=_bound(blank, n_per_world, median).lower)
+    rates = error_rates(blank, epsilon, threshold)
+    return replace(plan, power=chance_to_exceed(blank, n_per_world, rates), typical=_typical(blank, n_per_world, rates))
 
 
 def trainings_needed(
@@ -129,16 +128,11 @@ def trainings_needed(
     24
     """
     blank = _blank(epsilon, delta, confidence, claim, estimator, leak, wanted_power)
-    rate = _error_rate(leak, epsilon, delta)
-    numbers = [n for n in round_numbers(1) if n <= LARGEST_NUMBER // 2]
-    low, high = -1, len(numbers) - 1
-    if _power(blank, numbers[high], rate) < wanted_power:
-        return replace(blank, reason=_why_none(blank, rate))
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _power(blank, numbers[middle], rate) >= wanted_power else (middle, high)
+    half = _fewest(blank, epsilon)
+    if half is None:
+        return replace(blank, reason=_why_none(blank, epsilon))
     return many_runs_power(
-        numbers[high],
+        half,
         epsilon=epsilon,
         delta=delta,
         confidence=confidence,
@@ -169,7 +163,6 @@ def _blank(
         raise UnsupportedError(
             f"gaussian_dp says nothing about a mechanism that is not Gaussian; got the leak {leak}. Use clopper_pearson."
         )
-    family = ("gaussian_dp holds for Gaussian mechanisms only",) if estimator == "gaussian_dp" else ()
     return PowerPlan(
         game="many_runs",
         estimator=estimator,
@@ -180,60 +173,68 @@ def _blank(
         wanted_power=wanted_power,
         epsilon=epsilon,
         validity=VALIDITY[estimator],
-        assumptions=(GAME, LEAK_WORDS[leak], THRESHOLD_WORDS[leak], *family),
+        assumptions=(GAME, LEAK_WORDS[leak], RULES[leak], *FAMILY[estimator]),
     )
 
 
-def _error_rate(leak: Leak, epsilon: float, delta: float) -> float:
-    """Return the chance of a wrong answer, the same in both worlds."""
-    if leak == "randomised_response":
-        return response_error(epsilon, delta)
-    return float(ndtr(-gaussian_mu(epsilon, delta) / 2.0))
+def _detectable(plan: PowerPlan, n: int, threshold: float | None) -> tuple[float | None, float | None]:
+    """Return the least epsilon with the wanted power, and the threshold; without one, that to fix for this epsilon."""
+
+    def passes(epsilon: float, at: float | None) -> bool:
+        return chance_to_exceed(plan, n, error_rates(plan, epsilon, at)) >= plan.wanted_power
+
+    if threshold is None:
+        found = least_epsilon(lambda epsilon: passes(epsilon, threshold_of(plan, n, epsilon)))
+        threshold = None if found is None else threshold_of(plan, n, found)
+        if found is None or not passes(found * (1.0 - 2.0 * RESOLUTION), threshold):
+            return found, threshold
+    return least_epsilon(lambda epsilon: passes(epsilon, threshold)), threshold
 
 
-def _bound(plan: PowerPlan, n: int, wrong: int) -> EpsilonEstimate:
-    """Return the bound where as many answers are wrong in either world."""
-    counts = ConfusionCounts(tp=n - wrong, fn=wrong, fp=wrong, tn=n - wrong)
+def _fewest(plan: PowerPlan, epsilon: float) -> int | None:
+    """Return a number per world at which so large a leak exceeds the claim with the wanted power."""
+
+    def suffices(n: int) -> bool:
+        rates = error_rates(plan, epsilon, threshold_of(plan, n, epsilon))
+        return chance_to_exceed(plan, n, rates) >= plan.wanted_power
+
+    numbers = [n for n in round_numbers(1) if n <= LARGEST_NUMBER // 2]
+    low, high = -1, len(numbers) - 1
+    if not suffices(numbers[high]):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffices(numbers[middle]) else (middle, high)
+    return numbers[high]
+
+
+def _bound(plan: PowerPlan, n: int, fp: int, fn: int) -> EpsilonEstimate:
+    counts = ConfusionCounts(tp=n - fn, fn=fn, fp=fp, tn=n - fp)
     bound = gaussian_dp if plan.estimator == "gaussian_dp" else clopper_pearson
     return bound(counts, delta=plan.delta, confidence=plan.confidence)
 
 
-def _power(plan: PowerPlan, n: int, rate: float) -> float:
-    """Return the probability that the bound exceeds the claim, over the outcomes of both worlds.
-
-    The bound falls with either number of errors, so beside each number of false negatives the false positives that are
-    few enough are those up to some number.
-    """
-    low, below = _counts(n, rate)
-    wrong = low + np.arange(len(below))
-    tail = (1.0 - plan.confidence) / 2.0
-    upper = np.where(wrong == n, 1.0, betainccinv(wrong + 1.0, np.maximum(n - wrong, 1.0), tail))
-    n_few = np.searchsorted(upper, _largest_rate(plan, upper))
-    reached = np.where(n_few > 0, below[np.maximum(n_few, 1) - 1], 0.0)
-    return min(1.0, float(np.diff(below, prepend=0.0) @ reached))
+def _typical(plan: PowerPlan, n: int, rates: Rates) -> float:
+    fp, fn = (low + int(np.searchsorted(below, 0.5)) for low, below in (count_law(n, rate) for rate in rates))
+    return _bound(plan, n, fp, fn).lower
 
 
-def _counts(n: int, rate: float) -> tuple[int, NDArray[np.float64]]:
-    """Return the probabilities of at most low, low + 1, ... errors: all but 1e-13 of the binomial law."""
-    spread = 8.0 * math.sqrt(n * rate * (1.0 - rate)) + 30.0
-    low, high = max(0, math.floor(n * rate - spread)), min(n, math.ceil(n * rate + spread))
-    return low, np.asarray(bdtr(np.arange(low, high + 1), n, rate), dtype=np.float64)
-
-
-def _largest_rate(plan: PowerPlan, other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the end of one rate below which, with this end of the other, the bound exceeds the claim."""
-    if plan.estimator == "gaussian_dp":
-        return np.asarray(ndtr(-ndtri(other) - gaussian_mu(plan.claim, plan.delta)))
-    most = 1.0 - plan.delta
-    steep = most - other * math.exp(min(plan.claim, 700.0))
-    return np.asarray(np.maximum((most - other) * math.exp(-plan.claim), steep))
-
-
-def _why_none(plan: PowerPlan, rate: float) -> str:
-    limit = rates_to_epsilon(rate, rate, plan.delta) if plan.estimator == "clopper_pearson" else math.inf
-    if limit <= plan.claim:
-        return (
-            f"{100 * rate:.3g} % of the answers are wrong at this threshold, which shows {limit:.3g} at most, however many "
-            "trainings there are"
+def _why_out_of_reach(plan: PowerPlan, ceiling: float) -> str:
+    half = _fewest(plan, LARGEST_EPSILON)
+    return (
+        f"the ceiling of {ceiling:.3g} does not exceed the claim of {plan.claim:g}, even with every answer right; "
+        + (
+            f"{2 * half:,} trainings are about the least that can do it"
+            if half
+            else f"no number up to {LARGEST_NUMBER:,} trainings can do it"
         )
-    return f"no number up to {LARGEST_NUMBER:,} trainings suffices: the true epsilon is too near the claim"
+    )
+
+
+def _why_none(plan: PowerPlan, epsilon: float) -> str:
+    half = LARGEST_NUMBER // 2
+    rates = error_rates(plan, epsilon, threshold_of(plan, half, epsilon))
+    return (
+        f"no number up to {LARGEST_NUMBER:,} trainings suffices; with so many the typical bound is "
+        f"{_typical(plan, half, rates):.3g} and the power {chance_to_exceed(plan, half, rates):.3f}"
+    )

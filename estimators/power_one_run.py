@@ -8,9 +8,10 @@ import numpy as np
 from privaudit.errors import ConfigError
 from privaudit.estimators.gaussian_tradeoff import gaussian_mu
 from privaudit.estimators.guesses import default_share
-from privaudit.estimators.one_run_bound import ROOT_TOLERANCE, one_run, one_run_p_value
+from privaudit.estimators.one_run_bound import one_run
 from privaudit.estimators.power_guesses import Law, chance_of_errors, gaussian_error_rates, most_errors
 from privaudit.estimators.power_plan import (
+    LARGEST_EPSILON,
     LARGEST_NUMBER,
     LEAK_WORDS,
     Leak,
@@ -20,9 +21,14 @@ from privaudit.estimators.power_plan import (
     response_error,
     round_numbers,
 )
+from privaudit.estimators.power_rejection import exceeds, least_correct
 from privaudit.types import Validity
 
-GUESSES = "the highest scores are guessed members, as many of the lowest non-members; their share is fixed beforehand"
+GUESSES = {
+    "gaussian": "the highest scores are guessed members, as many of the lowest non-members; their share is fixed beforehand",
+    # Forcing equal numbers of both guesses would make the surplus answers wrong ones.
+    "randomised_response": "as many canaries as there are guesses are named beforehand, and guessed as each answer says",
+}
 COINS = "every canary is in the training set by its own fair coin, and the leak is the same for each"
 
 
@@ -64,7 +70,7 @@ def one_run_power(
     blank = _blank(epsilon, delta, confidence, claim, share, leak, wanted_power)
     if not 2 <= n_canaries <= LARGEST_NUMBER:
         raise ConfigError(f"canaries must be from 2 to {LARGEST_NUMBER:,}; got {n_canaries}.", key="canaries")
-    used = default_share(n_canaries) if share is None else share
+    used = _share(blank, n_canaries)
     each_side = _each_side(n_canaries, used)
     guesses = 2 * each_side
     plan = replace(
@@ -75,7 +81,7 @@ def one_run_power(
         n_guesses=guesses,
         ceiling=one_run(n_canaries, guesses, guesses, delta=delta, confidence=confidence).ceiling,
     )
-    needed = _least_correct(n_canaries, guesses, claim, delta, confidence)
+    needed = least_correct(n_canaries, guesses, claim, delta, confidence)
 
     def power_at(value: float) -> float:
         return (
@@ -85,7 +91,9 @@ def one_run_power(
         )
 
     detectable = None if needed is None else least_epsilon(lambda value: power_at(value) >= wanted_power)
-    plan = replace(plan, detectable_epsilon=detectable, reason=_why_undetectable(plan, needed, detectable))
+    plan = replace(plan, detectable_epsilon=detectable)
+    if detectable is None:
+        plan = replace(plan, reason=_why_undetectable(plan, blank, is_reachable=needed is not None))
     if epsilon is None:
         return plan
     law = _law(n_canaries, each_side, leak, epsilon, delta)
@@ -128,22 +136,30 @@ def canaries_needed(
     60
     """
     blank = _blank(epsilon, delta, confidence, claim, share, leak, wanted_power)
+    n_canaries = _fewest(blank, epsilon)
+    if n_canaries is None:
+        return replace(blank, reason=_why_none(blank, epsilon))
+    return one_run_power(
+        n_canaries,
+        epsilon=epsilon,
+        delta=delta,
+        confidence=confidence,
+        claim=claim,
+        share=share,
+        leak=leak,
+        wanted_power=wanted_power,
+    )
+
+
+def _fewest(plan: PowerPlan, epsilon: float) -> int | None:
+    """Return the first number of canaries at which so large a leak exceeds the claim with the wanted power."""
     for n_canaries in round_numbers(2):
-        each_side = _each_side(n_canaries, default_share(n_canaries) if share is None else share)
-        law = _law(n_canaries, each_side, leak, epsilon, delta)
-        correct = 2 * each_side - most_errors(2 * each_side, law, wanted_power)
-        if _exceeds(n_canaries, 2 * each_side, correct, claim, delta, confidence):
-            return one_run_power(
-                n_canaries,
-                epsilon=epsilon,
-                delta=delta,
-                confidence=confidence,
-                claim=claim,
-                share=share,
-                leak=leak,
-                wanted_power=wanted_power,
-            )
-    return replace(blank, reason=_why_none(blank, law))
+        each_side = _each_side(n_canaries, _share(plan, n_canaries))
+        law = _law(n_canaries, each_side, plan.leak, epsilon, plan.delta)
+        correct = 2 * each_side - most_errors(2 * each_side, law, plan.wanted_power)
+        if exceeds(n_canaries, 2 * each_side, correct, plan.claim, plan.delta, plan.confidence):
+            return n_canaries
+    return None
 
 
 def _blank(
@@ -173,36 +189,17 @@ def _blank(
         epsilon=epsilon,
         share=share,
         validity=Validity.VALID,
-        assumptions=(COINS, LEAK_WORDS[leak], GUESSES),
+        assumptions=(COINS, LEAK_WORDS[leak], GUESSES[leak]),
     )
+
+
+def _share(plan: PowerPlan, n_canaries: int) -> float:
+    return default_share(n_canaries) if plan.share is None else plan.share
 
 
 def _each_side(n_canaries: int, share: float) -> int:
     """The rule of `two_sided_guesses`."""
     return max(1, int(share * n_canaries / 2))
-
-
-def _least_correct(m: int, r: int, claim: float, delta: float, confidence: float) -> int | None:
-    """Return the fewest right guesses at which the bound exceeds the claim, ``None`` if even all do not."""
-    if not _exceeds(m, r, r, claim, delta, confidence):
-        return None
-    low, high = 0, r
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _exceeds(m, r, middle, claim, delta, confidence) else (middle, high)
-    return high
-
-
-def _exceeds(m: int, r: int, v: int, claim: float, delta: float, confidence: float) -> bool:
-    """Whether the bound exceeds the claim: one p-value settles most cases, the bound itself the rest.
-
-    The bound is the end of the interval from 0 that is rejected, so the claim must be rejected. For 2 m delta <= 1 the
-    p-value is monotone in epsilon and that is enough; beyond, the bound may stop before.
-    """
-    just_above = claim + 4.0 * ROOT_TOLERANCE
-    if one_run_p_value(m, r, v, just_above, delta) > 1.0 - confidence:
-        return False
-    return 2.0 * m * delta <= 1.0 or one_run(m, r, v, delta=delta, confidence=confidence).lower > claim
 
 
 def _law(m: int, each_side: int, leak: Leak, epsilon: float, delta: float) -> Law:
@@ -211,29 +208,36 @@ def _law(m: int, each_side: int, leak: Leak, epsilon: float, delta: float) -> La
     return gaussian_error_rates(m, each_side, gaussian_mu(epsilon, delta))
 
 
-def _why_undetectable(plan: PowerPlan, needed: int | None, detectable: float | None) -> str | None:
-    if needed is None:
-        return f"the ceiling of {plan.ceiling:.3g} does not exceed the claim of {plan.claim:g}, even with every guess right"
-    if detectable is None:
+def _why_undetectable(plan: PowerPlan, asked: PowerPlan, *, is_reachable: bool) -> str:
+    if is_reachable:
         return "no leak makes enough guesses right: so large a share forces as many guesses either way; lower the share"
-    return None
+    other = _fewest(asked, LARGEST_EPSILON)
+    return (
+        f"the ceiling of {plan.ceiling:.3g} does not exceed the claim of {plan.claim:g}, even with every guess right; "
+        + (
+            f"{other:,} canaries are about the least that can do it"
+            if other
+            else f"no number up to {LARGEST_NUMBER:,} canaries can do it, however large the leak"
+        )
+    )
 
 
-def _why_none(plan: PowerPlan, law: Law) -> str:
-    rate = float(law[0] @ law[1])
+def _why_none(plan: PowerPlan, epsilon: float) -> str:
+    each_side = _each_side(LARGEST_NUMBER, _share(plan, LARGEST_NUMBER))
+    weights, rates = _law(LARGEST_NUMBER, each_side, plan.leak, epsilon, plan.delta)
+    rate = float(weights @ rates)
     limit = math.log((1.0 - rate) / rate) if rate > 0.0 else math.inf
     if limit <= plan.claim:
         return (
             f"{100 * rate:.3g} % of the guesses are wrong, which shows {max(limit, 0.0):.3g} at most, however many there "
             "are; guess about a smaller share"
         )
-    for n_canaries in (unit * 10**power for power in range(1, 6) for unit in (1, 2, 5)):
-        guesses = 2 * _each_side(n_canaries, default_share(n_canaries) if plan.share is None else plan.share)
-        if _exceeds(n_canaries, guesses, guesses, plan.claim, plan.delta, plan.confidence):
-            return (
-                f"no number up to {LARGEST_NUMBER:,} canaries suffices: the true epsilon is too near the claim, and the "
-                "delta term of the bound grows with the canaries"
-            )
+    guesses = {n_canaries: 2 * _each_side(n_canaries, _share(plan, n_canaries)) for n_canaries in round_numbers(2)}
+    if any(exceeds(n, right, right, plan.claim, plan.delta, plan.confidence) for n, right in guesses.items()):
+        return (
+            f"no number up to {LARGEST_NUMBER:,} canaries suffices: the true epsilon is too near the claim, and the "
+            "delta term of the bound grows with the canaries"
+        )
     return (
         f"no number up to {LARGEST_NUMBER:,} canaries was found whose ceiling exceeds the claim, even with every guess "
         "right: the delta term of the bound grows with the canaries; guess about a larger share or state a smaller delta"

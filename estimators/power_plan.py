@@ -39,6 +39,9 @@ class PowerPlan:
         n_canaries: canaries with coins.
         share: share of the canaries to guess about; ``None`` in the game ``many_runs``.
         n_guesses: guesses (``one_run``) or answers (``many_runs``, one per training).
+        fpr: share of the answers without the canary that the threshold makes wrong, fixed beforehand; every number of
+            the plan holds at it. ``None`` without a threshold: in the game ``one_run``, for ``randomised_response``, or
+            where no number suffices.
         power: probability that the bound exceeds the claim if the true epsilon is `epsilon`.
         typical: the bound at the median outcome, if the true epsilon is `epsilon`.
         ceiling: the largest bound that the audit could return.
@@ -60,6 +63,7 @@ class PowerPlan:
     n_canaries: int | None = None
     share: float | None = None
     n_guesses: int | None = None
+    fpr: float | None = None
     power: float | None = None
     typical: float | None = None
     ceiling: float | None = None

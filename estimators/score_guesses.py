@@ -54,7 +54,10 @@ def audit_by_guesses(
             said = f"a score of at least {value:g}, fixed beforehand, is guessed a member, any other a non-member"
             return _estimate(bound, is_in, len(scores), n_correct, confidence, said, {"threshold": value})
         case Split(share, seed):
-            order = _random_order(scores_in, scores_out, seed=seed)
+            scores = np.concatenate(
+                [np.sort(scores_in), np.sort(scores_out)]
+            )  # no order of rows has a part in the draw
+            order = _random_order(scores, len(scores_in), seed=seed)
             return _by_split(bound, scores[order], is_in[order], round(share * len(scores)), confidence)
         case Bonferroni():
             return _by_bonferroni(bound, scores, is_in, rule, confidence)
@@ -63,17 +66,17 @@ def audit_by_guesses(
     )
 
 
-def _random_order(scores_in: Scores, scores_out: Scores, *, seed: int) -> NDArray[np.int64]:
+def _random_order(scores: Scores, n_in: int, *, seed: int) -> NDArray[np.int64]:
     """Draw which canaries choose and which certify.
 
-    The joined list names members first, and one permutation for all data would take the same places each time: more
-    members than not, or fewer. It is therefore drawn anew for every outcome, from the seed and a digest of all ranks;
-    the ranks alone, so that an increasing transform of the scores changes nothing.
+    The joined list names members first and sorts either side, and one permutation for all data would take the same
+    places each time: more members than not, or fewer, and the same ranks. It is therefore drawn anew for every outcome,
+    from the seed and a digest of all ranks; the ranks alone, so that an increasing transform of the scores changes
+    nothing. Where nearly all scores are equal few draws are left, but guesses among equal scores count as wrong.
     """
-    joined = np.concatenate([scores_in, scores_out])
-    ranks = np.unique(joined, return_inverse=True)[1].astype("<i8")
-    content = hashlib.sha256(f"{len(scores_in)} {len(scores_out)} ".encode() + ranks.tobytes()).digest()
-    return np.random.default_rng([seed, int.from_bytes(content, "little")]).permutation(len(joined))
+    ranks = np.unique(scores, return_inverse=True)[1].astype("<i8")
+    content = hashlib.sha256(f"{n_in} {len(scores) - n_in} ".encode() + ranks.tobytes()).digest()
+    return np.random.default_rng([seed, int.from_bytes(content, "little")]).permutation(len(scores))
 
 
 def _fixed(share: float) -> str:

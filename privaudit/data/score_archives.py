@@ -61,6 +61,8 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             return dict(stored.items())
     except DAMAGE as error:
         reason = " ".join(str(error).split())
+        if "pickle" in reason:  # NumPy's advice is to load such files nevertheless
+            reason = "it holds objects, or something else than arrays"
         raise DataError(
             f"{path}: no readable .npz archive ({reason}). Write it with numpy.savez, numbers only, no objects."
         ) from None

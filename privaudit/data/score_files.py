@@ -7,7 +7,7 @@ from pathlib import Path
 from privaudit.data.score_archives import read_archive
 from privaudit.data.score_layout import ScoreFile, WantedColumns
 from privaudit.data.score_tables import read_table
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, DataError
 
 __all__ = ["ScoreFile", "read_scores"]
 
@@ -42,7 +42,7 @@ def read_scores(
     Raises:
         ConfigError: if the file does not exist or is of no known kind, an option names a column that is not there, or
             the columns to read are ambiguous.
-        DataError: if the content cannot be audited; says which row, column or shape.
+        DataError: if the file cannot be read or its content not be audited; says which row, column or shape.
         UnsupportedError: if parquet files cannot be read here.
     """
     wanted = WantedColumns(score=score, loss=loss, member=member, features=tuple(features))
@@ -50,6 +50,9 @@ def read_scores(
         raise ConfigError(f"{path}: scores are read from {', '.join(READERS)} files; got {path.suffix or 'no ending'}.")
     if not path.is_file():
         raise ConfigError(f"{path}: no such file.")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be read ({error.strerror or error}).") from None
     return READERS[path.suffix.lower()](path, wanted, digest)

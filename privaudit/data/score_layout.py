@@ -17,6 +17,7 @@ Quantity = Literal["score", "loss"]
 
 QUANTITIES: tuple[Quantity, ...] = ("score", "loss")
 MEMBERSHIP_NAMES = ("member", "is_member", "membership")
+SEMICOLON = "is ';' the separator? Save it with commas."
 TRUTH_WORDS = {"true": 1, "1": 1, "1.0": 1, "false": 0, "0": 0, "0.0": 0}
 
 
@@ -176,8 +177,14 @@ def listed(known: Sequence[str]) -> str:
 
     >>> listed(["loss", "member"])
     'It has loss, member.'
+    >>> listed(["loss;member"])
+    "It has loss;member; is ';' the separator? Save it with commas."
     """
-    return f"It has {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}." if known else "It has nothing."
+    if not known:
+        return "It has nothing."
+    if len(known) == 1 and ";" in known[0]:
+        return f"It has {known[0]}; {SEMICOLON}"
+    return f"It has {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}."
 
 
 def as_membership(path: Path, name: str, values: NDArray[Any]) -> NDArray[np.uint8]:

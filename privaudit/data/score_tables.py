@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.data.files import DAMAGE
 from privaudit.data.score_layout import (
+    SEMICOLON,
     Layout,
     NamedColumns,
     ScoreFile,
@@ -76,17 +78,32 @@ def _read(path: Path) -> "pd.DataFrame":
             if path.suffix.lower() == ".parquet":
                 table = pd.read_parquet(path)
             else:
-                table = pd.read_csv(path, index_col=False, low_memory=False, skipinitialspace=True)
+                table = pd.read_csv(path, index_col=False, skipinitialspace=True, **_exact(pd.__version__))
     except ImportError:
         raise UnsupportedError(
             f"{path}: reading parquet needs pyarrow. Install it (pip install 'privaudit[parquet]'), or write a csv."
         ) from None
-    except (ValueError, OSError, pd.errors.ParserWarning) as error:
+    except (*DAMAGE, pd.errors.ParserWarning) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"{path}: no readable table ({reason}). Save it as UTF-8 csv with a header line.") from None
+        raise DataError(f"{path}: no readable table ({reason}). {_way_out(path)}") from None
     if table.empty:
         raise DataError(f"{path}: the table has no rows. It needs a header line and one line per record.")
     return table
+
+
+def _exact(version: str) -> dict[str, Any]:
+    """Have numbers parsed to the last digit, else scores tie in one format and not in another; from 3.1 on pandas does."""
+    release = tuple(int(part) for part in version.split(".")[:2])
+    return {"low_memory": False, **({} if release >= (3, 1) else {"float_precision": "round_trip"})}
+
+
+def _way_out(path: Path) -> str:
+    if path.suffix.lower() == ".parquet":
+        return "Write it anew (DataFrame.to_parquet), or save a csv."
+    with path.open("rb") as file:
+        header = file.readline()
+    is_semicolon = b";" in header and b"," not in header
+    return f"In its header, {SEMICOLON}" if is_semicolon else "Save it as UTF-8 csv with a header line."
 
 
 def _layout(path: Path, table: "pd.DataFrame", names: NamedColumns) -> Layout:
@@ -161,8 +178,9 @@ def _numbers(path: Path, name: str, column: "pd.Series[Any]") -> NDArray[np.floa
     from pandas.api.types import is_numeric_dtype
 
     if not is_numeric_dtype(column.dtype):
+        row, value = _first_text(column)
         raise DataError(
-            f"{path}: column {name} must hold numbers; got texts such as {column.iloc[0]!r}. Convert it first."
+            f"{path}: column {name} must hold numbers; got {value!r} (row {row}, counted from 0). Convert it first."
         )
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     bad = np.flatnonzero(np.isnan(values))
@@ -172,6 +190,16 @@ def _numbers(path: Path, name: str, column: "pd.Series[Any]") -> NDArray[np.floa
             "these records, or mend what scored them."
         )
     return values
+
+
+def _first_text(column: "pd.Series[Any]") -> tuple[int, Any]:
+    """Return where the first value stands that is no number, and the value; the first one if all are spelled as texts."""
+    import pandas as pd
+
+    given = column.notna().to_numpy()
+    is_text = given & pd.to_numeric(column, errors="coerce").isna().to_numpy()
+    row = int(np.argmax(is_text if is_text.any() else given))
+    return row, column.iloc[row]
 
 
 def _feature_names(path: Path, wanted: WantedColumns, names: NamedColumns, known: Sequence[str]) -> tuple[str, ...]:

@@ -1,14 +1,19 @@
 """The blind baseline as a finding: its AUC, and an interval that does not exceed its error where nothing differs."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.attacks.blind import N_BLOCKS, UNSCORED, BlindScores, blind_scores
-from privaudit.errors import DataError
+from privaudit.errors import DataError, UnsupportedError
 from privaudit.estimators import auc, auc_interval
+from privaudit.pipeline.score_options import ScoreAuditOptions
 from privaudit.types import Finding, Metric
 
 DIFFERS = "members and non-members differ without the model"
+POINTER = f"{DIFFERS} (see the finding blind): this attack may see no more than that"
 CONTRADICTION = 1 - 1e-6  # confidence at which features refute coins that were stated to be fair
 RULE = (
     "mean AUC of blocks of records, weighted by the smaller of their two sides; each block is scored by a classifier "
@@ -86,3 +91,35 @@ def blind_finding(
         metrics=(metric,),
         notes=(DIFFERS,) if excludes_chance(metric) else (),
     )
+
+
+def with_baseline(
+    features: NDArray[np.float64], label: NDArray[np.uint8], findings: Sequence[Finding], options: ScoreAuditOptions
+) -> tuple[list[Finding], tuple[str, ...]]:
+    """Add the blind baseline, and a pointer to it under every attack where it finds something.
+
+    Args:
+        features: ``(n, d)`` of the records.
+        label: ``(n,)`` 1 for members.
+        findings: of the attacks.
+        options: what the user states and wants.
+
+    Returns:
+        The findings, and why there is no baseline if there is none.
+
+    Raises:
+        DataError: if the features refute the fair coins.
+    """
+    try:
+        blind = blind_finding(
+            features,
+            label,
+            confidence=options.confidence,
+            seed=options.seed,
+            are_fair_coins=options.fair_coins,
+        )
+    except UnsupportedError as error:
+        return list(findings), (f"No blind baseline: {error}",)
+    if blind.notes:
+        findings = [replace(finding, notes=(*finding.notes, POINTER)) for finding in findings]
+    return [*findings, blind], ()

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from privaudit.attacks.lira import Lira, Variance
+from privaudit.attacks.results import LARGEST_SIGNAL, count_notes
 from privaudit.data.score_files import ScoreFile
+from privaudit.data.score_layout import Quantity
 from privaudit.errors import DataError, DegenerateScoresError, UnsupportedError
 from privaudit.interfaces import AuditInputs
 from privaudit.numerics import logit_margin_of_loss
@@ -85,8 +87,11 @@ def lira_result(file: ScoreFile, target: int) -> AttackResult:
         file: of layout ``models``.
         target: number of the target.
 
+    Returns:
+        scores of the records that have a shadow on either side; ``unit_ids`` says which.
+
     Raises:
-        UnsupportedError: if a record lacks a shadow on a side.
+        UnsupportedError: if there are no shadows, or no members or no non-members have one on either side.
         DataError: if the values cannot be used as logit margins.
     """
     shadows = shadows_of(file.member, target)
@@ -94,33 +99,76 @@ def lira_result(file: ScoreFile, target: int) -> AttackResult:
         raise UnsupportedError(
             "LiRA needs shadow models; no model of the file is independent of the target's membership."
         )
-    margin, notes = margins(file)
+    kept = _covered(file.member, target, shadows)
+    margin, notes = margins(file.values[[target, *shadows.rest]], file.quantity)
     variance: Variance = "pooled" if len(file.values) < MODELS_FOR_OWN_VARIANCE else "per_record"
-    inputs = _inputs(file.member, margin, target, shadows)
-    (result,) = Lira(variance=variance).run(inputs, targets=[target])
+    (result,) = Lira(variance=variance).run(
+        _inputs(file.member[:, kept], margin[:, kept], target, shadows), targets=[target]
+    )
+    n = file.member.shape[1]
+    if len(kept) < n:
+        notes += (
+            f"{n - len(kept)} of {n} records have no shadow model with (or without) them and are left out of LiRA",
+        )
     if shadows.same:
         notes += (f"{len(shadows.same)} models with the target's or its complement's membership were left out too",)
-    if go_together(file.member[target], file.member[list(shadows.rest)]):
-        return replace(result, depends_on_coins=True, notes=(*result.notes, *notes, BETRAYED))
-    return replace(result, notes=(*result.notes, *notes))
+    is_betrayed = go_together(file.member[target], file.member[list(shadows.rest)])
+    # What is said of a balanced design, where no complement is left out, need not be true of these memberships.
+    own = tuple(note for note in result.notes if note not in count_notes([target]))
+    return replace(
+        result,
+        unit_ids=kept,
+        depends_on_coins=result.depends_on_coins or is_betrayed,
+        notes=(*own, *notes, *((BETRAYED,) if is_betrayed else ())),
+    )
 
 
-def margins(file: ScoreFile) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Return logit margins ``(n_models, n_records)`` and what was done to get them; scores are used as they are.
+def _covered(member: Members, target: int, shadows: Shadows) -> NDArray[np.intp]:
+    """Return the records that at least one shadow was trained on and one was not.
+
+    A bound may be made of these alone: which they are depends on the shadows, never on the target's coins, and where the
+    shadows say nothing about those, which every bound from LiRA asks for, they are as fair and independent as before.
+    """
+    inside = member[list(shadows.rest)].sum(axis=0, dtype=np.int64)
+    kept = np.flatnonzero((inside > 0) & (inside < len(shadows.rest)))
+    n_in = int(member[target, kept].sum())
+    if n_in in (0, len(kept)):
+        raise UnsupportedError(
+            f"LiRA needs members and non-members that some shadow models were trained on and others were not; "
+            f"{len(kept)} of {member.shape[1]} records have both, {n_in} of them members. Save the scores of more models."
+        )
+    return kept
+
+
+def margins(values: NDArray[np.float64], quantity: Quantity) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return logit margins and what was done to get them; scores are used as they are.
+
+    Args:
+        values: ``(n_models, n_records)`` of the target and its shadows; of no model that knows the target's coins.
+        quantity: whether they are scores or losses.
 
     Raises:
-        DataError: if a loss is negative, or none is above 0.
+        DataError: if a loss is negative, none is above 0, or a margin is infinite.
     """
-    if file.quantity == "score":
-        return file.values, ()
-    zero = file.values == 0.0
+    margin, notes = (values, ()) if quantity == "score" else _margins_of_losses(values)
+    n_bad = int((np.abs(margin) > LARGEST_SIGNAL).sum())
+    if n_bad:
+        raise DataError(
+            f"LiRA needs finite {quantity} values, up to {LARGEST_SIGNAL:g}; {n_bad} of {margin.size} are not. Drop these "
+            "records, or audit the target alone."
+        )
+    return margin, notes
+
+
+def _margins_of_losses(losses: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    zero = losses == 0.0
     if not zero.any():
-        return logit_margin_of_loss(file.values), ()
-    if not (file.values > 0.0).any():
+        return logit_margin_of_loss(losses), ()
+    if not (losses > 0.0).any():
         raise DegenerateScoresError("every loss is 0 or below; LiRA needs losses that differ. Save them in float64.")
-    floor = float(file.values[file.values > 0.0].min())
+    floor = float(losses[losses > 0.0].min())
     note = f"{int(zero.sum())} losses of 0 have no logit margin; the smallest one above, {floor:.3g}, was taken instead"
-    return logit_margin_of_loss(np.where(zero, floor, file.values)), (note,)
+    return logit_margin_of_loss(np.where(zero, floor, losses)), (note,)
 
 
 def _inputs(member: Members, margin: NDArray[np.float64], target: int, shadows: Shadows) -> AuditInputs:
@@ -138,13 +186,10 @@ def _inputs(member: Members, margin: NDArray[np.float64], target: int, shadows: 
         record_codes=np.arange(n_records),
         seed=0,
     )
-    table = SignalTable(
-        name="logit_margin",
-        values=margin[:, :, None],
-        model_index=np.arange(n_models),
-        record_index=np.arange(n_records),
-    )
     usable = np.array([target, *shadows.rest])
+    table = SignalTable(
+        name="logit_margin", values=margin[:, :, None], model_index=usable, record_index=np.arange(n_records)
+    )
     labels = np.zeros(n_records, dtype=np.int64)
     return AuditInputs(design=design, labels=labels, signals={table.name: table}, usable=usable)
 

@@ -8,18 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from privaudit.data.score_files import ScoreFile
 from privaudit.errors import ConfigError, UnsupportedError
-from privaudit.estimators import OneRun
 from privaudit.estimators.score_audit import audit_scores
 from privaudit.estimators.thresholds import Split
-from privaudit.pipeline.baseline import DIFFERS, blind_finding
+from privaudit.pipeline.baseline import with_baseline
 from privaudit.pipeline.findings import attack_finding
-from privaudit.pipeline.score_attacks import check_fair, lira_result, shadows_of, threshold_result, trainings_result
+from privaudit.pipeline.score_attacks import (
+    BETRAYED,
+    check_fair,
+    lira_result,
+    shadows_of,
+    threshold_result,
+    trainings_result,
+)
+from privaudit.pipeline.score_notes import coin_notes, control_notes, direction_notes
 from privaudit.pipeline.score_options import ScoreAuditOptions, check_fit
+from privaudit.pipeline.score_order import shuffled
 from privaudit.pipeline.verdict import judge_claim
 from privaudit.store.manifest import library_versions
 from privaudit.types import (
@@ -27,6 +32,8 @@ from privaudit.types import (
     AuditReport,
     EpsilonEstimate,
     Finding,
+    Metric,
+    Neighbouring,
     PrivacyClaim,
     Section,
     Subject,
@@ -36,16 +43,11 @@ from privaudit.validate import nearest
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "scipy")
 STATED_COINS = "that each record's membership was an independent fair coin is the user's statement (--fair-coins)"
 STATED_TRAININGS = "that the rows are independent trainings, which differ in the canary alone, is the user's statement"
-NO_BOUND = (
-    "No bound on epsilon: the memberships of a scores file were not drawn by coins of this audit. Where each record's "
-    "membership was an independent fair coin and nothing else depended on the coins, --fair-coins says so."
-)
-EXACTLY_HALF = (
-    "Exactly half of the records are members: if that number was fixed, the coins were not independent and the bound does "
-    "not hold."
-)
 NOT_OF_LIRA = "no bound on epsilon is made of these scores"
-POINTER = f"{DIFFERS} (see the finding blind): this attack may see no more than that"
+NO_PAIR = (
+    "no bound is made of LiRA's scores here: the file does not hold the model trained on exactly the other records, "
+    "without which balanced designs betray the target's coins"
+)
 CAVEAT, OF_TRAININGS = "descriptive only", "outcomes are independent trainings"  # not the records of one model
 WORLDS = "the two worlds are trainings with and without the canary, one outcome each"
 
@@ -93,7 +95,8 @@ def audit_score_file(file: ScoreFile, options: ScoreAuditOptions) -> AuditReport
             accountant="stated by the user",
         )
     verdicts = (judge_claim(claim, [outcome.primary[1]], None),) if claim and outcome.primary else ()
-    section = Section(kind="mia", title="Membership inference", findings=outcome.findings, notes=outcome.notes)
+    notes = (*outcome.notes, *control_notes(verdicts))
+    section = Section(kind="mia", title="Membership inference", findings=outcome.findings, notes=notes)
     return AuditReport(
         subject=Subject(name=file.name, model_digest=file.digest, data_digest=file.digest),
         claim=claim,
@@ -104,7 +107,7 @@ def audit_score_file(file: ScoreFile, options: ScoreAuditOptions) -> AuditReport
 
 
 def _of_trainings(file: ScoreFile, options: ScoreAuditOptions) -> Outcome:
-    result = trainings_result(file)
+    result = trainings_result(shuffled(file, options.seed))
     world = result.label.astype(bool)
     bound = audit_scores(
         result.scores[world],
@@ -117,53 +120,63 @@ def _of_trainings(file: ScoreFile, options: ScoreAuditOptions) -> Outcome:
     )
     bound = replace(bound, assumptions=(*bound.assumptions, STATED_TRAININGS))
     finding = attack_finding(result, [bound], confidence=options.confidence)
-    metrics = tuple(replace(m, rule=f"{m.rule.partition(CAVEAT)[0]}{OF_TRAININGS}") for m in finding.metrics)
     finding = replace(
-        finding, id=f"{result.attack}-trainings", params={}, metrics=metrics, notes=(*finding.notes, WORLDS)
+        finding,
+        id=f"{result.attack}-trainings",
+        params={},
+        metrics=tuple(map(_of_independent, finding.metrics)),
+        notes=(*finding.notes, WORLDS, *direction_notes(finding)),
     )
     return Outcome(findings=(finding,), notes=(), primary=(finding, bound), target={"n_trainings": len(world)})
 
 
+def _of_independent(metric: Metric) -> Metric:
+    """Drop the caveat that the records of one model are no independent trials: trainings are."""
+    head, caveat, _ = metric.rule.partition(CAVEAT)
+    return replace(metric, rule=f"{head}{OF_TRAININGS}") if caveat else metric
+
+
 def _of_records(file: ScoreFile, options: ScoreAuditOptions) -> Outcome:
     target = _target(file, options.target)
-    file = _shuffled(file, options.seed)
+    file = shuffled(file, options.seed)
     if options.fair_coins:
         check_fair(file.member[target])
     results, notes = _attacks(file, target)
     findings = [_finding(result, options) for result in results]
     if file.features is not None:
-        findings, more = _with_baseline(file.features, file.member[target], findings, options)
+        findings, more = with_baseline(file.features, file.member[target], findings, options)
         notes += more
-    bounds = [(finding, finding.estimates[0]) for finding in findings if finding.estimates]
-    notes += _coin_notes(file, target, options)
+    notes += coin_notes(file, target, options)
     shadows = shadows_of(file.member, target)
     left_out = [file.model_names[model] for model in (shadows.pair, *shadows.same) if model >= 0]
     n_in = int(file.member[target].sum())
     facts = {"name": file.model_names[target], "n_in": n_in, "n_out": file.values.shape[1] - n_in, "left_out": left_out}
-    # Fixed by who was trained on what, before any score is looked at: LiRA where it may carry a bound.
-    return Outcome(findings=tuple(findings), notes=notes, primary=bounds[-1] if bounds else None, target=facts)
+    return Outcome(findings=tuple(findings), notes=notes, primary=_primary(findings), target=facts)
+
+
+def _primary(findings: Sequence[Finding]) -> tuple[Finding, EpsilonEstimate] | None:
+    """Return LiRA's bound where there is one on most of the records, else the target's own.
+
+    Both are fixed by who was trained on what, before any score is looked at.
+    """
+    bounds = [(finding, finding.estimates[0]) for finding in findings if finding.estimates]
+    if not bounds:
+        return None
+    own, last = (bounds[place][1].diagnostics["n_canaries"] for place in (0, -1))
+    return bounds[-1] if 2 * last >= own else bounds[0]
 
 
 def _target(file: ScoreFile, name: str | None) -> int:
     if name is None:
         return 0
     if name not in file.model_names:
+        if len(file.model_names) == 1:
+            raise ConfigError(f"the file holds one model; leave --target out (got {name!r}).", key="target")
         known = ", ".join(file.model_names[:12]) + (", ..." if len(file.model_names) > 12 else "")
         raise ConfigError(
             f"--target must be one of {known}; got {name!r}.{nearest(name, file.model_names)}", key="target"
         )
     return file.model_names.index(name)
-
-
-def _shuffled(file: ScoreFile, seed: int) -> ScoreFile:
-    """Forget the order of the file: it may list members first, and equal scores are told apart by their order.
-
-    Every file has a permutation of its own: one for all would take the same places of a block of ties in each of them,
-    which hold more members than not, or fewer.
-    """
-    order = np.random.default_rng([seed, int(file.digest, 16)]).permutation(file.values.shape[1])
-    features = None if file.features is None else file.features[order]
-    return replace(file, values=file.values[:, order], member=file.member[:, order], features=features)
 
 
 def _attacks(file: ScoreFile, target: int) -> tuple[list[AttackResult], tuple[str, ...]]:
@@ -177,39 +190,27 @@ def _attacks(file: ScoreFile, target: int) -> tuple[list[AttackResult], tuple[st
 
 
 def _finding(result: AttackResult, options: ScoreAuditOptions) -> Finding:
-    if not options.fair_coins:
-        return attack_finding(result, [], confidence=options.confidence)
-    if result.depends_on_coins:
-        return attack_finding(replace(result, notes=(*result.notes, NOT_OF_LIRA)), [], confidence=options.confidence)
-    bound = OneRun().estimate(result, delta=options.delta, confidence=options.confidence)
-    bound = replace(bound, assumptions=(*bound.assumptions, STATED_COINS))
-    return attack_finding(result, [bound], confidence=options.confidence)
+    bounds: list[EpsilonEstimate] = []
+    if options.fair_coins and result.depends_on_coins:
+        result = replace(result, notes=(*result.notes, NOT_OF_LIRA if BETRAYED in result.notes else NO_PAIR))
+    elif options.fair_coins:
+        bounds = [_one_run(result, options)]
+    finding = attack_finding(result, bounds, confidence=options.confidence)
+    return replace(finding, notes=(*finding.notes, *direction_notes(finding)))
 
 
-def _with_baseline(
-    features: NDArray[np.float64], label: NDArray[np.uint8], findings: Sequence[Finding], options: ScoreAuditOptions
-) -> tuple[list[Finding], tuple[str, ...]]:
-    """Add the blind baseline, and a pointer to it under every attack where it finds something."""
-    try:
-        blind = blind_finding(
-            features,
-            label,
-            confidence=options.confidence,
-            seed=options.seed,
-            are_fair_coins=options.fair_coins,
-        )
-    except UnsupportedError as error:
-        return list(findings), (f"No blind baseline: {error}",)
-    if blind.notes:
-        findings = [replace(finding, notes=(*finding.notes, POINTER)) for finding in findings]
-    return [*findings, blind], ()
-
-
-def _coin_notes(file: ScoreFile, target: int, options: ScoreAuditOptions) -> tuple[str, ...]:
-    if not options.fair_coins:
-        return (NO_BOUND,)
-    label = file.member[target]
-    return (EXACTLY_HALF,) if 2 * int(label.sum()) == len(label) else ()
+def _one_run(result: AttackResult, options: ScoreAuditOptions) -> EpsilonEstimate:
+    """Bound epsilon by guesses that no order of the records has a part in: nobody knows what that of a file goes by."""
+    is_in = result.label.astype(bool)
+    bound = audit_scores(
+        result.scores[is_in],
+        result.scores[~is_in],
+        method="one_run",
+        delta=options.delta,
+        confidence=options.confidence,
+        neighbouring=Neighbouring.ADD_REMOVE,
+    )
+    return replace(bound, assumptions=(*bound.assumptions, STATED_COINS))
 
 
 def _provenance(file: ScoreFile, options: ScoreAuditOptions, outcome: Outcome) -> dict[str, Any]:

@@ -127,7 +127,15 @@ LONG = {"model": [0, 0, 1, 1], "record": [0, 1, 0, 1], "loss": LOSS, "member": [
         ({"losss": LOSS, "member": MEMBER}, {}, DataError, ["'score' or 'loss'", "Did you mean losss?"]),
         ({"loss": LOSS, "m": MEMBER}, {}, DataError, ["'member' or 'is_member'"]),
         ({"loss": [0.5, None, 2.0, 0.7], "member": MEMBER}, {}, DegenerateScoresError, ["NaN", "row 1"]),
-        ({"loss": ["a", "b", "c", "d"], "member": MEMBER}, {}, DataError, ["loss", "numbers"]),
+        ({"loss": ["a", "b", "c", "d"], "member": MEMBER}, {}, DataError, ["loss", "numbers", "'a' (row 0"]),
+        ({"loss": ["-0.0", None, "n/a!", "d"], "member": MEMBER}, {}, DataError, ["'n/a!' (row 2"]),
+        ({"loss;member": ["0.5;1", "0.1;0"]}, {}, DataError, ["is ';' the separator? Save it with commas"]),
+        (
+            {"loss;member": ["0.5;1", "0.1;0"]},
+            {"loss": "loss", "member": "member"},
+            ConfigError,
+            ["is ';' the separator?"],
+        ),
         ({"loss": LOSS, "member": [1, 2, 0, 0]}, {}, DataError, ["got 2", "row 1"]),
         ({"loss": LOSS, "member": [1, None, 0, 0]}, {}, DataError, ["nan", "row 1"]),
         ({"loss": LOSS, "member": ["yes", "no", "no", "no"]}, {}, DataError, ["yes"]),
@@ -186,8 +194,9 @@ def test_archives_that_are_refused(tmp_path, arrays, options, error, words):
 
 def test_objects_are_never_unpickled(tmp_path):
     path = archive(tmp_path, loss=np.array(LOSS, dtype=object), member=np.array(MEMBER))
-    with pytest.raises(DataError, match="no objects"):
+    with pytest.raises(DataError, match="no objects") as caught:
         read_scores(path)
+    assert "pickle" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["scores.csv", "scores.npz", "scores.parquet"])
@@ -197,6 +206,58 @@ def test_damaged_files_are_refused(tmp_path, name, content):
     with pytest.raises(DataError) as caught:
         read_scores(tmp_path / name)
     assert name in str(caught.value)
+
+
+def test_each_format_has_its_own_advice(tmp_path):
+    (tmp_path / "scores.parquet").write_bytes(b"PAR1 nonsense PAR1")
+    with pytest.raises(DataError, match="to_parquet") as caught:
+        read_scores(tmp_path / "scores.parquet")
+    assert "UTF-8" not in str(caught.value)
+    (tmp_path / "scores.csv").write_text("loss;member\n0,5;1\n0,1;0\n")  # decimal commas
+    with pytest.raises(DataError, match="is ';' the separator"):
+        read_scores(tmp_path / "scores.csv")
+    (tmp_path / "scores.npz").write_bytes(b"\x00\xff nonsense")
+    with pytest.raises(DataError, match="savez") as caught:
+        read_scores(tmp_path / "scores.npz")
+    assert "pickle" not in str(caught.value)
+
+
+def test_damaged_parquet_is_refused_whatever_the_reader_stumbles_over(tmp_path):
+    whole = bytearray(table(tmp_path, {"loss": LOSS, "member": MEMBER}, "scores.parquet").read_bytes())
+    rng, path, n_refused = np.random.default_rng(0), tmp_path / "damaged.parquet", 0
+    for _ in range(400):
+        bad = bytearray(whole)
+        for place in rng.integers(0, len(bad), 3):
+            bad[place] = rng.integers(256)
+        path.write_bytes(bad)
+        try:
+            read_scores(path)
+        except DataError:  # any other error is one too many
+            n_refused += 1
+    assert n_refused > 50
+
+
+def test_texts_that_spell_numbers_are_refused_too(tmp_path):
+    path = table(tmp_path, {"loss": [str(value) for value in LOSS], "member": MEMBER}, "scores.parquet")
+    with pytest.raises(DataError, match=r"'0.5' \(row 0"):
+        read_scores(path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    path = table(tmp_path, {"loss": LOSS, "member": MEMBER})
+
+    def fail(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("privaudit.data.score_files.hashlib.file_digest", fail)
+    with pytest.raises(DataError, match=r"scores.csv: the file cannot be read \(Input/output error\)"):
+        read_scores(path)
+
+
+def test_numbers_in_a_table_are_parsed_exactly(tmp_path):
+    values = np.random.default_rng(0).normal(size=2000) * 10.0 ** np.random.default_rng(1).integers(-12, 12, 2000)
+    file = read_scores(table(tmp_path, {"loss": values, "member": np.arange(2000) % 2}))
+    assert np.array_equal(file.values[0], values)
 
 
 @pytest.mark.parametrize(

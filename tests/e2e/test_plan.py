@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from privaudit.estimators.power_many_runs import many_runs_power
+from privaudit.estimators.power_many_runs import many_runs_power, trainings_needed
 from privaudit.estimators.power_one_run import canaries_needed
 
 pytestmark = pytest.mark.slow
@@ -39,6 +39,14 @@ def test_numbers_needed_for_an_epsilon(command):
     assert set(out["definitions"]) == {"power", "typical", "ceiling", "detectable_epsilon"}
 
 
+def test_clopper_pearson_is_planned_at_the_threshold_to_fix(command):
+    found = {(p["estimator"], p["leak"]): p for p in plans(command, "--epsilon", "5", "--claim", "2")["plans"]}
+    plan = found["clopper_pearson", "gaussian"]
+    expected = trainings_needed(epsilon=5.0, claim=2.0, delta=1e-5, confidence=0.95)
+    assert (plan["n_trainings"], plan["fpr"], plan["power"]) == (expected.n_trainings, expected.fpr, expected.power)
+    assert plan["power"] >= 0.8 and found["one_run", "gaussian"]["fpr"] is None
+
+
 def test_what_a_budget_shows(command):
     out = plans(command, "--trainings", "2000", "--leak", "gaussian", "--game", "many_runs")
     assert [p["estimator"] for p in out["plans"]] == ["clopper_pearson", "gaussian_dp"]
@@ -52,20 +60,24 @@ def test_what_a_budget_shows(command):
 
 def test_the_table_names_its_terms_and_assumptions(command):
     text = command.inside("plan", "--epsilon", "10", "--claim", "7").stdout
-    head, *rows = text.split("\n\n")[0].splitlines()
-    assert [word for word in head.split() if word in ("game", "canaries", "trainings", "power", "ceiling")] == [
-        "game",
-        "canaries",
-        "trainings",
-        "power",
-        "ceiling",
-    ]
-    assert sum(row.startswith("shadow") for row in rows) == 3
-    assert "1.67 at most" in text and "delta 1e-5" in text and "95 %" in text
-    for words in ("detectable epsilon:", "leak gaussian:", "leak randomised_response:", "promises no epsilon"):
-        assert words in text
+    assert text.startswith("To show that a model whose true epsilon is 10 exceeds a claim of 7")
+    head, *rows = text.split("\n\n")[2].splitlines()[1:]
+    columns = ["estimator", "leak", "trainings", "power", "typical", "ceiling", "detectable", "validity"]
+    assert head.split() == columns
+    assert [row.split()[-1] for row in rows] == ["valid", "in_family", "valid"]
+    assert max(map(len, text.splitlines())) <= 118
+    words = (
+        "- detectable:",
+        "- leak gaussian (DP-SGD-like):",
+        "randomised_response (best case)",
+        "promises no epsilon",
+    )
+    for word in words:
+        assert word in text
     budget = command.inside("plan", "--canaries", "500").stdout
-    assert "power:" not in budget and "minutes" not in budget.splitlines()[0]
+    assert "- power:" not in budget and "minutes" not in budget
+    few = command.inside("plan", "--canaries", "10").stdout
+    assert "none" in few and "canaries are about the least" in " ".join(few.split())
 
 
 @pytest.mark.parametrize(
@@ -81,7 +93,8 @@ def test_the_table_names_its_terms_and_assumptions(command):
         (["--canaries", "1"], "from 2 to"),
         (["--epsilon", "2", "--delta", "0"], "randomised_response"),
         (["--epsilon", "2", "--delta", "1"], "delta must lie in [0, 1)"),
-        (["--epsilon", "2", "--confidence", "95"], "confidence must lie in (0, 1); got 95"),
+        (["--epsilon", "2", "--confidence", "95"], "got 95.0. Did you mean 0.95?"),
+        (["--epsilon", "2", "--power", "80"], "got 80.0. Did you mean 0.8?"),
         (["--epsilon", "2", "--power", "0"], "power must lie in (0, 1)"),
         (["--epsilon", "2", "--minutes-per-training", "-1"], "positive number; got -1"),
         (["--epsilon", "2", "--minutes-per-training", "1", "--workers", "0"], "workers"),

@@ -91,7 +91,7 @@ def test_many_models_and_trainings(command):
         (["resnet.csv", "--loss", "los"], 2, ["los", "Did you mean loss?"]),
         (["resnet.csv", "--loss", "loss", "--score", "loss"], 2, ["--score and --loss"]),
         (["resnet.csv", "--features", "feature_y"], 2, ["feature_y", "feature_x"]),
-        (["resnet.csv", "--target", "9"], 2, ["--target"]),
+        (["resnet.csv", "--target", "9"], 2, ["holds one model", "--target"]),
         (["resnet.csv", "--claim", "1"], 2, ["not drawn by coins", "--fair-coins"]),
         (["resnet.csv", "--fair-coins", "--claim", "1"], 2, ["--neighbouring"]),
         (["resnet.csv", "--fair-coins", "--claim", "1", "--neighbouring", "zero_out"], 4, ["add_remove", "zero_out"]),
@@ -123,6 +123,16 @@ def test_what_is_refused(command, file, arguments, code, words):
     assert not (folder / "out").exists()
 
 
+def test_the_folder_of_an_audit_keeps_its_reports(command, file):
+    (command.folder / "audit").mkdir()
+    (command.folder / "audit" / "manifest.json").write_text("{}")
+    line = one_line(command.inside("scores", file(), "--out", "audit", code=2))
+    assert "--out audit" in line and "overwritten" in line
+    assert [path.name for path in (command.folder / "audit").iterdir()] == ["manifest.json"]
+    command.inside("scores", "resnet.csv", "--out", "other")
+    command.inside("scores", "resnet.csv", "--out", "other")  # its own reports are made anew
+
+
 @pytest.mark.slow
 def test_fifty_thousand_records_take_seconds_and_no_torch(command):
     rng = np.random.default_rng(0)
@@ -150,3 +160,11 @@ def test_help_answers_without_heavy_imports(command):
     code += "; print([name for name in ('torch', 'numpy', 'pandas', 'sklearn') if name in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "--fair-coins" in out and out.strip().endswith("[]")
+    flat = " ".join(out.split())
+    for words in (
+        "Columns other than feature_* are ignored unless --features names them",
+        "The delta of epsilon.",
+        "the best of several seeds is no bound",
+        "LiRA carries a bound only if the file also holds the target's complement",
+    ):
+        assert words in flat
