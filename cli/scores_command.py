@@ -1,5 +1,7 @@
 """``privaudit scores``."""
 
+from typing import Literal
+
 import click
 
 from privaudit.cli.options import debug_option, format_option, quiet_option
@@ -23,6 +25,14 @@ RELATIONS = ["add_remove", "replace_one", "zero_out"]
 @click.option("--delta", type=float, default=1e-5, show_default=True, help="The delta of epsilon.")
 @click.option("--neighbouring", type=click.Choice(RELATIONS), help="Relation of the claim; required with --claim.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the bound and the intervals.")
+@click.option(
+    "--ties",
+    type=click.Choice(["wrong", "median"]),
+    default="wrong",
+    show_default=True,
+    help="Equal scores at a cut count as wrong guesses, or the median over their orders, at half the error; the better "
+    "one for scores of few values. Fix it before looking.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -48,6 +58,7 @@ def command(
     delta: float,
     neighbouring: str | None,
     confidence: float,
+    ties: Literal["wrong", "median"],
     seed: int,
     out: str | None,
     output_format: str,
@@ -87,6 +98,7 @@ def command(
         delta=delta,
         confidence=confidence,
         neighbouring=Neighbouring(neighbouring) if neighbouring else None,
+        ties=ties,
         seed=seed,
     )
     if out is not None and (Path(out) / "manifest.json").exists():

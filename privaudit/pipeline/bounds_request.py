@@ -1,5 +1,6 @@
 """From what a user knows about a DP-SGD run to what it guarantees."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -168,4 +169,9 @@ def _steps(steps: int | None, epochs: float | None, rate: float) -> int:
         )
     # Rounded up, but not for a rounding error of the quotient: 10 epochs at rate 0.1 are 100 steps.
     exact = epochs / rate
+    if not math.isfinite(exact):
+        raise ConfigError(
+            f"epochs must give a finite number of steps; got {epochs:g} epochs at sample rate {rate:g}. State fewer.",
+            key="epochs",
+        )
     return max(1, int(-(-(exact - 1e-9 * exact) // 1)))

@@ -11,7 +11,7 @@ from typing import Any
 from privaudit.data.score_files import ScoreFile
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.estimators.score_audit import audit_scores
-from privaudit.estimators.thresholds import Split
+from privaudit.estimators.thresholds import Split, TwoSidedGuesses
 from privaudit.pipeline.baseline import with_baseline
 from privaudit.pipeline.findings import attack_finding
 from privaudit.pipeline.score_attacks import (
@@ -206,6 +206,7 @@ def _one_run(result: AttackResult, options: ScoreAuditOptions) -> EpsilonEstimat
         result.scores[is_in],
         result.scores[~is_in],
         method="one_run",
+        threshold=TwoSidedGuesses(ties=options.ties),
         delta=options.delta,
         confidence=options.confidence,
         neighbouring=Neighbouring.ADD_REMOVE,
@@ -235,6 +236,7 @@ def _provenance(file: ScoreFile, options: ScoreAuditOptions, outcome: Outcome) -
         "stated": stated,
         "options": {
             "fair_coins": options.fair_coins,
+            "ties": options.ties,
             "claim": options.claim,
             "delta": options.delta,
             "confidence": options.confidence,

@@ -45,7 +45,8 @@ def coin_notes(file: ScoreFile, target: int, options: ScoreAuditOptions) -> tupl
         return notes
     tied = (
         f"{share:.0%} of the scores".replace("%", " %") + " are equal to another one; guesses among equal scores at a "
-        "cut count as wrong where they could be, which can lower the bound: save scores in full precision"
+        "cut count as wrong where they could be, or a median over their orders is taken at half the error (--ties, to be "
+        "fixed before looking): save scores in full precision"
     )
     return (*notes, tied)
 

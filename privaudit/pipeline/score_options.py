@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from privaudit.data.score_files import ScoreFile
 from privaudit.errors import ClaimError, ConfigError
+from privaudit.estimators.tied_guesses import Ties
 from privaudit.types import Neighbouring
 from privaudit.validate import check_delta, check_probability
 
@@ -19,6 +20,8 @@ class ScoreAuditOptions:
         delta: of the bound and the claim.
         confidence: of the bound and the intervals.
         neighbouring: the relation of the claim, and of the two worlds of independent trainings.
+        ties: equal scores at a cut count as ``wrong``, or the ``median`` over all orders is taken, at half the error;
+            fixed before looking.
         seed: of the order of records, of blocks, classifiers and splits.
     """
 
@@ -28,6 +31,7 @@ class ScoreAuditOptions:
     delta: float = 1e-5
     confidence: float = 0.95
     neighbouring: Neighbouring | None = None
+    ties: Ties = "wrong"
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -168,3 +168,18 @@ def test_help_answers_without_heavy_imports(command):
         "LiRA carries a bound only if the file also holds the target's complement",
     ):
         assert words in flat
+
+
+def test_the_rule_for_ties_can_be_declared(command):
+    """Scores of two values: the median over all orders shows more than counting every tie as wrong."""
+    rng = np.random.default_rng(5)
+    member = rng.integers(0, 2, 2000)
+    answer = np.where(rng.random(2000) < 0.95, member, 1 - member)
+    pd.DataFrame({"score": answer, "member": member}).to_csv(command.folder / "answers.csv", index=False)
+
+    def lower(*args):
+        report = json.loads(command.inside("scores", "answers.csv", "--fair-coins", *args, "--format", "json").stdout)
+        (estimate,) = report["sections"][0]["findings"][0]["estimates"]
+        return estimate["lower"]
+
+    assert 0.0 < lower() < lower("--ties", "median")

@@ -134,6 +134,16 @@ def test_increasing_transforms_change_nothing(method, seed, is_split):
     assert warped.lower == plain.lower
 
 
+@pytest.mark.parametrize("method", GUESS)
+def test_the_order_of_rows_has_no_part_in_guesses(method):
+    rng = np.random.default_rng(0)
+    for scores_in, scores_out in (draw(mu=2.0), (rng.integers(0, 9, 300) + 3.0, rng.integers(0, 9, 280) + 0.0)):
+        for rule in (None, Split(seed=3), Bonferroni((0.1, 0.3))):
+            first = audit_scores(scores_in, scores_out, method=method, threshold=rule, delta=1e-5)
+            turned = (rng.permutation(scores_in), rng.permutation(scores_out))
+            assert audit_scores(*turned, method=method, threshold=rule, delta=1e-5) == first
+
+
 def test_the_defaults_are_what_they_say():
     scores_in, scores_out = draw(1500)
     default = audit_scores(scores_in, scores_out, delta=1e-5)
