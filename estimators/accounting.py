@@ -4,16 +4,11 @@ import math
 from dataclasses import dataclass, replace
 
 from privaudit.errors import ClaimError, ConfigError, UnsupportedError
-from privaudit.estimators.gaussian_tradeoff import gaussian_epsilon
+from privaudit.estimators.gaussian_tradeoff import LARGEST, gaussian_epsilon
 from privaudit.estimators.last_iterate import last_iterate_epsilon
-from privaudit.estimators.privacy_loss import (
-    PLD_ASSUMPTIONS,
-    check_relation,
-    composed_privacy_loss,
-    optimistic_privacy_loss,
-)
+from privaudit.estimators.poisson_run import LEAST_NOISE, check_relation, gaussian_mu_of_run
+from privaudit.estimators.privacy_loss import PLD_ASSUMPTIONS, epsilon_by_direction, optimistic_privacy_loss
 from privaudit.estimators.renyi_bound import renyi_epsilon
-from privaudit.estimators.tradeoff import gaussian_mu_of_run
 from privaudit.types import DpSgdParams, EpsilonEstimate, EstimateKind, Neighbouring, Validity
 from privaudit.validate import check_delta
 
@@ -23,6 +18,7 @@ CLT_GUARANTEE = "approximation, below the truth in most cases, far above it for 
 GAUSSIAN_GUARANTEE = "(epsilon, delta)-DP, exact: without sampling the run is a Gaussian mechanism"
 LAST_ITERATE_GUARANTEE = "prediction of what an audit of the final model can reach: not a guarantee"
 AS_IF_POISSON = "as if Poisson: not a guarantee for shuffled batches"
+LEAST_RDP_NOISE = 1e-3  # the integrals of less take seconds, for an epsilon in the millions
 NO_RDP = "The Rényi accountant is left out under replace one: its bound is known for add/remove only."
 NO_LAST_ITERATE = "The last-iterate prediction is left out under replace one: it is about add/remove."
 
@@ -73,7 +69,8 @@ def account(
         neighbouring: ``ADD_REMOVE``, which ``None`` stands for as well, or ``REPLACE_ONE``; the table names it.
 
     Returns:
-        The table; epsilon is ``math.inf`` without noise. Diagnostics of ``pld``: ``epsilon_remove`` and
+        The table. Without noise epsilon is ``math.inf``, but for ``pld`` where delta covers the chance that the record is
+        ever drawn. Diagnostics of ``pld``: ``epsilon_remove`` and
         ``epsilon_add``, both directions' upper ends; of ``rdp``: ``order``; of ``gdp_clt``: ``mu``.
 
     Raises:
@@ -130,7 +127,8 @@ def gdp_clt_mu(params: DpSgdParams, neighbouring: Neighbouring) -> float:
     exact = gaussian_mu_of_run(params, neighbouring)
     if exact is not None:
         return exact
-    inverse_square = params.noise_multiplier**-2
+    inverse = 1.0 / params.noise_multiplier
+    inverse_square = inverse * inverse
     if inverse_square > 700.0:  # e^700 is as good as infinite here
         return math.inf
     both = neighbouring == Neighbouring.REPLACE_ONE
@@ -139,14 +137,12 @@ def gdp_clt_mu(params: DpSgdParams, neighbouring: Neighbouring) -> float:
 
 
 def _pld_row(params: DpSgdParams, delta: float, relation: Neighbouring) -> AccountRow:
-    if params.noise_multiplier == 0.0:
-        ever = -math.expm1(params.steps * math.log1p(-params.sample_rate)) if params.sample_rate < 1.0 else 1.0
-        lower, remove, add = (math.inf if ever > delta else 0.0), math.inf, math.inf
-    else:
-        pessimistic = composed_privacy_loss(params, relation)
-        remove, add = pessimistic.remove.epsilon(delta), pessimistic.add.epsilon(delta)
-        lower = min(optimistic_privacy_loss(params, relation).get_epsilon_for_delta(delta), max(remove, add))
-    estimate = _upper_bound("pld", lower, max(remove, add), delta, relation)
+    remove, add = epsilon_by_direction(params, delta=delta, neighbouring=relation)
+    upper = max(remove, add)
+    lower = upper
+    if upper > 0.0 and params.noise_multiplier > 0.0 and params.sample_rate < 1.0:
+        lower = min(optimistic_privacy_loss(params, relation).get_epsilon_for_delta(delta), upper)
+    estimate = _upper_bound("pld", lower, upper, delta, relation)
     return AccountRow(
         estimate=replace(estimate, diagnostics={"epsilon_remove": remove, "epsilon_add": add}),
         guarantee=PLD_GUARANTEE,
@@ -155,18 +151,19 @@ def _pld_row(params: DpSgdParams, delta: float, relation: Neighbouring) -> Accou
 
 
 def _rdp_row(params: DpSgdParams, delta: float) -> AccountRow:
-    if params.noise_multiplier > 0.0:
+    epsilon, diagnostics = math.inf, {}
+    if params.noise_multiplier >= LEAST_NOISE:
+        if params.noise_multiplier < LEAST_RDP_NOISE:
+            params = replace(params, sample_rate=1.0)  # never more private, and its divergence needs no integral
         epsilon, order = renyi_epsilon(params, delta)
         diagnostics = {"order": order}
-    else:
-        epsilon, diagnostics = math.inf, {}
     estimate = _upper_bound("rdp", 0.0, epsilon, delta, Neighbouring.ADD_REMOVE)
     return AccountRow(estimate=replace(estimate, diagnostics=diagnostics), guarantee=RDP_GUARANTEE, is_guarantee=True)
 
 
 def _gdp_row(params: DpSgdParams, delta: float, relation: Neighbouring) -> AccountRow:
     mu = gdp_clt_mu(params, relation)
-    epsilon = gaussian_epsilon(mu, delta) if mu < math.inf else math.inf
+    epsilon = gaussian_epsilon(mu, delta) if mu <= LARGEST else math.inf
     exact = params.sample_rate == 1.0
     estimate = _upper_bound("gdp_clt", epsilon if exact else 0.0, epsilon, delta, relation)
     estimate = replace(estimate, diagnostics={"mu": mu})

@@ -12,7 +12,8 @@ from typing import Literal
 from scipy.special import erfc, erfcinv
 
 from privaudit.errors import ConfigError
-from privaudit.estimators.privacy_loss import check_poisson, check_relation, composed_privacy_loss
+from privaudit.estimators.poisson_run import check_poisson, check_relation, gaussian_mu_of_run
+from privaudit.estimators.privacy_loss import composed_privacy_loss
 from privaudit.types import DpSgdParams, Neighbouring
 from privaudit.validate import check_delta, check_probability
 
@@ -110,7 +111,10 @@ def _by_sinh(params: DpSgdParams, neighbouring: Neighbouring) -> float:
 
 
 def _by_privacy_loss(params: DpSgdParams, neighbouring: Neighbouring) -> float:
-    never = math.exp(params.steps * math.log1p(-params.sample_rate)) if params.sample_rate < 1.0 else 0.0
+    mu = gaussian_mu_of_run(params, neighbouring)
+    if params.sample_rate == 1.0 and mu is not None:
+        return security_from_mu_squared(mu * mu)
+    never = math.exp(params.steps * math.log1p(-params.sample_rate))
     if params.noise_multiplier < SURE_NOISE:
         return never  # what was never drawn cannot show, and the rest does
     advantage = float(composed_privacy_loss(params, neighbouring).get_delta_for_epsilon(0.0))
@@ -205,7 +209,8 @@ def bayes_security(
         method: ``pld`` (guaranteed), ``sinh`` (central limit theorem) or ``closed_form`` (as published).
 
     Returns:
-        The value with its relation and its standing; 0 without noise.
+        The value with its relation and its standing. Without noise the approximations are 0, and ``pld`` is the chance
+        that the record is never drawn, (1 - q)^T.
 
     Raises:
         ClaimError: if the sampling is not ``poisson``.
@@ -227,13 +232,13 @@ def bayes_security(
     compute = {"pld": _by_privacy_loss, "sinh": _by_sinh, "closed_form": _by_closed_form}.get(method)
     if compute is None:
         raise ConfigError(f"method must be pld, sinh or closed_form; got {method!r}.", key="method")
-    has_noise = params.noise_multiplier > 0.0
+    is_known = params.noise_multiplier > 0.0 or method == "pld"
     return BayesSecurity(
-        value=compute(params, relation) if has_noise else 0.0,
+        value=compute(params, relation) if is_known else 0.0,
         method=method,
         neighbouring=relation,
         is_guarantee=method == "pld",
-        guarantee=STANDING[method] if has_noise else WITHOUT_NOISE,
+        guarantee=STANDING[method] if is_known else WITHOUT_NOISE,
         params=params,
         remainder=closed_form_remainder(params, relation) if method == "closed_form" else None,
     )

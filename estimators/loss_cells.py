@@ -131,7 +131,8 @@ def rounded_down(cells: LossCells) -> NDArray[np.float64]:
     Source: data processing; derived here.
     """
     height = cells.height()
-    short = cells.upper * np.expm1(cells.grid - height)  # what the cell lacks to reach its top, in the lower world
+    # What the cell lacks to reach its top, in the lower world; a factor of e^700 leaves nothing to merge as well.
+    short = cells.upper * np.expm1(np.minimum(cells.grid - height, 700.0))
     excess = -cells.upper * np.expm1(-height)
     even = np.minimum(short[:-1], excess[1:]) / 2.0
     share_up = np.divide(even, short[:-1], out=np.zeros_like(even), where=short[:-1] > 0.0)
@@ -184,8 +185,11 @@ def _output_of_replace(params: DpSgdParams, losses: NDArray[np.float64]) -> NDAr
 
 def _between(cut: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return standard normal masses between neighbouring points, from the tail that is small."""
-    left, right = ndtr(cut), ndtr(-cut)
-    return np.asarray(np.where(cut[:-1] > 0.0, right[:-1] - right[1:], left[1:] - left[:-1]), dtype=np.float64)
+    tail = ndtr(-np.abs(cut))
+    masses = np.where(cut[:-1] > 0.0, tail[:-1] - tail[1:], tail[1:] - tail[:-1])
+    across = (cut[:-1] <= 0.0) & (cut[1:] > 0.0)
+    masses[across] = 1.0 - tail[1:][across] - tail[:-1][across]
+    return np.asarray(masses, dtype=np.float64)
 
 
 def _reversed(cells: LossCells, params: DpSgdParams) -> LossCells:

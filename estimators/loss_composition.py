@@ -8,6 +8,7 @@ from scipy import fft
 
 TAIL = 1e-15  # mass outside the window, which the transform folds back into it
 N_ORDERS = 10
+FEW_POINTS = 100_000
 
 
 def compose_steps(masses: NDArray[np.float64], steps: int, first: int, last: int) -> NDArray[np.float64]:
@@ -29,9 +30,20 @@ def compose_steps(masses: NDArray[np.float64], steps: int, first: int, last: int
     """
     if steps == 1:
         return masses
-    size = fft.next_fast_len(max(last - first + 1, len(masses)), real=True)
-    composed = fft.irfft(fft.rfft(masses, size) ** steps, size)
+    size = _transform_size(max(last - first + 1, len(masses)))
+    spectrum = fft.rfft(masses, size)
+    np.power(spectrum, steps, out=spectrum)
+    composed = fft.irfft(spectrum, size, overwrite_x=True)
+    del spectrum  # as large as the masses
     return np.asarray(np.roll(composed, -(first % size))[: last - first + 1], dtype=np.float64)
+
+
+def _transform_size(least: int) -> int:
+    """Return 2^k or 3 x 2^k for large sizes: scipy keeps the tables of the last 16 sizes, each as large as the masses."""
+    if least <= FEW_POINTS:
+        return int(fft.next_fast_len(least, real=True))
+    power = 1 << (least - 1).bit_length()
+    return power * 3 // 4 if least <= power * 3 // 4 else power
 
 
 def rounding(steps: int) -> float:
@@ -54,8 +66,8 @@ def window(masses: NDArray[np.float64], steps: int) -> tuple[int, int]:
     if steps == 1:
         return 0, len(masses) - 1
     place = np.arange(len(masses), dtype=np.float64)
-    mean = float(masses @ place)
-    spread = max(math.sqrt(float(masses @ (place - mean) ** 2)), 1e-3)
+    mean = float((masses * place).sum())
+    spread = max(math.sqrt(float((masses * (place - mean) ** 2).sum())), 1e-3)
     masses, place = _thinned(masses, max(1, int(spread / 8.0), len(masses) // 100_000))
     log_tail = math.log(2.0 / TAIL)
     best = math.sqrt(2.0 * log_tail / steps) / spread
@@ -80,4 +92,4 @@ def _thinned(masses: NDArray[np.float64], width: int) -> tuple[NDArray[np.float6
 def _log_moment(masses: NDArray[np.float64], centred: NDArray[np.float64], order: float) -> float:
     exponent = order * centred
     top = float(exponent.max())
-    return top + math.log(max(float(masses @ np.exp(exponent - top)), 1e-300))
+    return top + math.log(max(float((masses * np.exp(exponent - top)).sum()), 1e-300))

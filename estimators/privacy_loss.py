@@ -1,9 +1,8 @@
 """What DP-SGD promises, by privacy loss distributions.
 
 The grid only ever rounds the loss up, so that every number is at least the truth; the optimistic distribution rounds it
-down, to show how near the truth is. Grids are as fine as the run needs: rounding adds up over the steps, and where the
-loss of one step is tiny the common grid of 1e-4 overstates the risk by far (sample rate 1e-4, noise 2, 5e5 steps: by 8
-percent).
+down, to show how near the truth is. Where a closed form is exact, it is used instead: the Gaussian mechanism for full
+batches, and for noise that hides nothing the chance that the record is never drawn.
 """
 
 import math
@@ -13,49 +12,40 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from privaudit.errors import ClaimError, UnsupportedError
-from privaudit.estimators.composed_loss import ComposedLoss, LossTail, loss_tail
-from privaudit.estimators.loss_cells import Direction, rounded_down, rounded_up, step_cells, step_range
-from privaudit.estimators.loss_composition import TAIL, compose_steps, rounding, window
+from privaudit.errors import ClaimError
+from privaudit.estimators.composed_loss import ComposedLoss, LossTail
+from privaudit.estimators.composed_run import composed_run
+from privaudit.estimators.gaussian_tradeoff import gaussian_epsilon
+from privaudit.estimators.loss_cells import Direction
+from privaudit.estimators.poisson_run import (
+    LEAST_NOISE,
+    chance_of_any_draw,
+    check_poisson,
+    check_relation,
+    check_steps,
+    mu_of_full_batches,
+)
 from privaudit.types import DpSgdParams, EpsilonEstimate, EstimateKind, Neighbouring, PrivacyClaim, Validity
 from privaudit.validate import check_delta
+
+__all__ = [
+    "PLD_ASSUMPTIONS",
+    "check_poisson",
+    "claim_estimate",
+    "claim_tradeoff",
+    "composed_privacy_loss",
+    "epsilon_by_direction",
+    "loss_of_run",
+    "optimistic_privacy_loss",
+    "pld_claim",
+]
 
 PLD_ASSUMPTIONS = (
     "batches are drawn by Poisson sampling at the stated rate",
     "every gradient is clipped to the stated norm and noised once per step; nothing else depends on the records",
 )
 
-MAX_POINTS = 4_000_000  # of the loss grid
-FINEST, COARSEST = 1e-13, 1e-4
-USEFUL = 60.0
 MOST_NOISE = 1e12  # more is as good, even if infinite
-ERROR = 5e-7  # aimed at, of delta at epsilon 0
-
-
-def check_poisson(params: DpSgdParams) -> None:
-    """Refuse sampling that no privacy loss distribution describes.
-
-    Raises:
-        ClaimError: if the sampling is not ``poisson``.
-    """
-    if params.sampling != "poisson":
-        raise ClaimError(
-            f"only Poisson sampling carries the accountant's claim; got sampling={params.sampling!r}. "
-            "Train with Poisson batches, or state the claim that fits your sampling."
-        )
-
-
-def check_relation(neighbouring: Neighbouring) -> None:
-    """Refuse relations that no privacy loss distribution is known for.
-
-    Raises:
-        UnsupportedError: unless it is ``ADD_REMOVE`` or ``REPLACE_ONE``.
-    """
-    if neighbouring not in (Neighbouring.ADD_REMOVE, Neighbouring.REPLACE_ONE):
-        raise UnsupportedError(
-            f"the accountant computes claims for add_remove and replace_one; got {neighbouring!s}. "
-            "State the claim for one of these."
-        )
 
 
 @lru_cache(maxsize=4)  # an audit asks for the same distribution as claim, as estimate and as curve
@@ -82,7 +72,13 @@ def composed_privacy_loss(params: DpSgdParams, neighbouring: Neighbouring) -> Co
     return _both_directions(params, neighbouring, pessimistic=True)
 
 
-@lru_cache(maxsize=2)
+def loss_of_run(params: DpSgdParams, neighbouring: Neighbouring, *, coarser: float = 1.0) -> ComposedLoss:
+    """Return `composed_privacy_loss`, on a grid that is ``coarser`` times as coarse: as valid, looser, and faster."""
+    if coarser == 1.0:
+        return composed_privacy_loss(params, neighbouring)
+    return _both_directions(params, neighbouring, pessimistic=True, coarser=coarser)
+
+
 def optimistic_privacy_loss(params: DpSgdParams, neighbouring: Neighbouring) -> ComposedLoss:
     """Return a distribution that leaks at most as much as the run: the truth lies between this and the pessimistic one.
 
@@ -112,25 +108,57 @@ def pld_claim(params: DpSgdParams, *, delta: float, neighbouring: Neighbouring) 
         neighbouring: ``ADD_REMOVE`` or ``REPLACE_ONE``.
 
     Returns:
-        The claim; epsilon is ``math.inf`` without noise.
+        The claim. Epsilon is that of the Gaussian mechanism at sample rate 1. Without noise (below 1e-6) it is 0 where
+        delta covers the chance that the record is ever drawn, 1 - (1 - q)^T, and ``math.inf`` elsewhere.
 
     Raises:
         ClaimError: if the sampling is not ``poisson``.
         UnsupportedError: for other relations.
 
-    Source: see `composed_privacy_loss`.
+    Source: see `composed_privacy_loss`, `gaussian_mu_of_run` and `chance_of_any_draw`.
 
     >>> params = DpSgdParams(noise_multiplier=0.0, sample_rate=0.1, steps=10)
     >>> pld_claim(params, delta=1e-5, neighbouring=Neighbouring.ADD_REMOVE).epsilon
     inf
     """
+    epsilon = max(epsilon_by_direction(params, delta=delta, neighbouring=neighbouring))
+    return PrivacyClaim(epsilon=epsilon, delta=delta, neighbouring=neighbouring, accountant="pld", mechanism=params)
+
+
+def epsilon_by_direction(
+    params: DpSgdParams, *, delta: float, neighbouring: Neighbouring, coarser: float = 1.0
+) -> tuple[float, float]:
+    """Return the epsilon of a run with the record against without, and without against with.
+
+    Args:
+        params: noise multiplier, sample rate, steps.
+        delta: in [0, 1).
+        neighbouring: ``ADD_REMOVE`` or ``REPLACE_ONE``, whose two directions are the same.
+        coarser: see `loss_of_run`.
+
+    Raises:
+        ClaimError: if the sampling is not ``poisson``.
+        UnsupportedError: for other relations.
+        ConfigError: if delta is not in [0, 1), or there are more than 1e9 steps of sampled batches.
+
+    Source: see `pld_claim`. Epsilon is never above that of full batches, see `mu_of_full_batches`.
+
+    >>> params = DpSgdParams(noise_multiplier=1.0, sample_rate=1.0, steps=1)
+    >>> [round(epsilon, 3) for epsilon in epsilon_by_direction(params, delta=1e-16, neighbouring=Neighbouring.ADD_REMOVE)]
+    [8.452, 8.452]
+    """
     check_delta(delta)
     check_poisson(params)
     check_relation(neighbouring)
-    epsilon = math.inf
-    if params.noise_multiplier > 0.0:
-        epsilon = composed_privacy_loss(params, neighbouring).get_epsilon_for_delta(delta)
-    return PrivacyClaim(epsilon=epsilon, delta=delta, neighbouring=neighbouring, accountant="pld", mechanism=params)
+    if chance_of_any_draw(params) <= delta:
+        return 0.0, 0.0
+    if params.noise_multiplier < LEAST_NOISE:
+        return math.inf, math.inf
+    full = gaussian_epsilon(mu_of_full_batches(params, neighbouring), delta) if delta > 0.0 else math.inf
+    if params.sample_rate == 1.0:
+        return full, full
+    loss = loss_of_run(params, neighbouring, coarser=coarser)
+    return min(loss.remove.epsilon(delta), full), min(loss.add.epsilon(delta), full)
 
 
 def claim_estimate(claim: PrivacyClaim) -> EpsilonEstimate:
@@ -179,49 +207,23 @@ def claim_tradeoff(params: DpSgdParams, neighbouring: Neighbouring, fpr: ArrayLi
     return tradeoff_bound(fpr, params=params, neighbouring=neighbouring)
 
 
-def _both_directions(params: DpSgdParams, neighbouring: Neighbouring, *, pessimistic: bool) -> ComposedLoss:
+def _both_directions(
+    params: DpSgdParams, neighbouring: Neighbouring, *, pessimistic: bool, coarser: float = 1.0
+) -> ComposedLoss:
     check_poisson(params)
     check_relation(neighbouring)
-    if params.noise_multiplier == 0.0:
+    check_steps(params)
+    noise = params.noise_multiplier
+    if noise == 0.0:
         raise ClaimError("without noise there is no privacy loss distribution; got noise_multiplier=0. Add noise.")
-    params = replace(params, noise_multiplier=min(params.noise_multiplier, MOST_NOISE))
+    if noise < LEAST_NOISE and pessimistic:
+        limit = LossTail(1.0, 1, np.zeros(0), np.zeros(0), chance_of_any_draw(params))
+        return ComposedLoss(limit, limit)
+    params = replace(params, noise_multiplier=min(max(noise, LEAST_NOISE), MOST_NOISE))
     if neighbouring == Neighbouring.REPLACE_ONE:
-        both = _composed(params, Direction.REPLACE, pessimistic=pessimistic)
+        both = composed_run(params, Direction.REPLACE, pessimistic=pessimistic, coarser=coarser)
         return ComposedLoss(both, both)
-    remove = _composed(params, Direction.REMOVE, pessimistic=pessimistic)
-    # Without sampling both directions are the same pair of normal distributions.
-    add = remove if params.sample_rate == 1.0 else _composed(params, Direction.ADD, pessimistic=pessimistic)
-    return ComposedLoss(remove, add)
-
-
-def _composed(params: DpSgdParams, direction: Direction, *, pessimistic: bool) -> LossTail:
-    grid = _grid(params, direction)
-    while True:
-        cells = step_cells(params, direction, grid)
-        masses, infinite = rounded_up(cells) if pessimistic else (rounded_down(cells), 0.0)
-        first, last = window(masses, params.steps)
-        if last - first <= MAX_POINTS:
-            break
-        # A coarser grid only loosens the bound, and only where epsilon is far above any useful one.
-        grid *= 1.1 * (last - first) / MAX_POINTS
-    composed = compose_steps(masses, params.steps, first, last)
-    lost = TAIL + rounding(params.steps)
-    lowest = params.steps * cells.lowest + first
-    if pessimistic:
-        beyond = -math.expm1(params.steps * math.log1p(-infinite))
-        return loss_tail(np.maximum(composed, 0.0), lowest, grid, beyond + lost)
-    return loss_tail(composed, lowest, grid, -lost)
-
-
-def _grid(params: DpSgdParams, direction: Direction) -> float:
-    """Return the grid of the loss.
-
-    Rounding adds a variance of at most grid^2 / 6 per step; beside a loss that spreads by s per step, that changes delta
-    at epsilon 0 by about sqrt(steps) grid^2 / (30 s).
-    """
-    spread = params.sample_rate * min(1.0 / params.noise_multiplier, 1.0)
-    fine = math.sqrt(30.0 * ERROR * spread / math.sqrt(params.steps))
-    bottom, top = step_range(params, direction)
-    # Losses beyond USEFUL come with an epsilon that nobody can use; a coarser grid only loosens the bound.
-    points = MAX_POINTS if top - bottom <= USEFUL else MAX_POINTS / 4
-    return max(min(fine, spread / 4.0, COARSEST), FINEST, (top - bottom) / points)
+    remove = composed_run(params, Direction.REMOVE, pessimistic=pessimistic, coarser=coarser)
+    if params.sample_rate == 1.0:
+        return ComposedLoss(remove, remove)  # the same pair of normal distributions in both directions
+    return ComposedLoss(remove, composed_run(params, Direction.ADD, pessimistic=pessimistic, coarser=coarser))

@@ -9,7 +9,8 @@ from scipy.special import ndtr, ndtri
 
 from privaudit.errors import ConfigError
 from privaudit.estimators.composed_loss import ComposedLoss, LossTail
-from privaudit.estimators.privacy_loss import check_poisson, check_relation, composed_privacy_loss
+from privaudit.estimators.poisson_run import LEAST_NOISE, chance_of_any_draw, gaussian_mu_of_run
+from privaudit.estimators.privacy_loss import loss_of_run
 from privaudit.types import DpSgdParams, Neighbouring
 from privaudit.validate import check_delta
 
@@ -42,7 +43,8 @@ def tradeoff_bound(
             ``either`` = the larger bound. Only ``params`` under ``ADD_REMOVE`` tell them apart.
 
     Returns:
-        ``(k,)`` true positive rates, an upper bound up to rounding; all 1 without noise.
+        ``(k,)`` true positive rates, an upper bound up to rounding. Without noise (below 1e-6) it
+        is the false positive rate plus the chance that the record is ever drawn, 1 - (1 - q)^T.
 
     Raises:
         ConfigError: if there is not exactly one guarantee, or a value is out of range.
@@ -62,12 +64,10 @@ def tradeoff_bound(
     if null not in ("out", "in", "either"):
         raise ConfigError(f"null must be 'out', 'in' or 'either'; got {null!r}.", key="null")
     _check_one_source(params, mu, epsilon, delta)
+    if params is not None:
+        return tpr_of_run(rate, params, neighbouring, null=null)
     if epsilon is not None and delta is not None:
         return _of_epsilon(rate, _check_positive("epsilon", epsilon), check_delta(delta))
-    if params is not None:
-        mu = gaussian_mu_of_run(params, neighbouring)
-        if mu is None:
-            return _of_loss(rate, composed_privacy_loss(params, neighbouring), null)
     return _of_gaussian(rate, _check_positive("mu", math.nan if mu is None else mu))
 
 
@@ -89,7 +89,8 @@ def advantage_bound(
         neighbouring: ``ADD_REMOVE`` or ``REPLACE_ONE``; matters with ``params`` only.
 
     Returns:
-        The advantage, in [0, 1]: delta at epsilon 0; 1 without noise.
+        The advantage, in [0, 1]: delta at epsilon 0. Without noise (below 1e-6) it is the chance that the record is
+        ever drawn, 1 - (1 - q)^T.
 
     Raises:
         ConfigError: if there is not exactly one guarantee, or a value is out of range.
@@ -107,39 +108,38 @@ def advantage_bound(
         small = math.exp(-_check_positive("epsilon", epsilon))
         return min(1.0, (1.0 - small + 2.0 * check_delta(delta) * small) / (1.0 + small))
     if params is not None:
-        mu = gaussian_mu_of_run(params, neighbouring)
-        if mu is None:
-            return min(1.0, float(composed_privacy_loss(params, neighbouring).get_delta_for_epsilon(0.0)))
+        return advantage_of_run(params, neighbouring)
     return math.erf(_check_positive("mu", math.nan if mu is None else mu) / math.sqrt(8.0))
 
 
-def gaussian_mu_of_run(params: DpSgdParams, neighbouring: Neighbouring) -> float | None:
-    """Return mu of a run that is exactly a Gaussian mechanism: without sampling, or without noise; else ``None``.
+def tpr_of_run(
+    rate: NDArray[np.float64],
+    params: DpSgdParams,
+    neighbouring: Neighbouring,
+    *,
+    null: Null = "either",
+    coarser: float = 1.0,
+) -> NDArray[np.float64]:
+    """Return `tradeoff_bound` of a run, on a grid that is ``coarser`` times as coarse: looser, and faster."""
+    mu = gaussian_mu_of_run(params, neighbouring)
+    some_draw = np.minimum(rate + chance_of_any_draw(params), 1.0)
+    if params.noise_multiplier < LEAST_NOISE:
+        return some_draw
+    if mu is not None:
+        return _of_gaussian(rate, mu)
+    return np.minimum(_of_loss(rate, loss_of_run(params, neighbouring, coarser=coarser), null), some_draw)
 
-    Without noise mu is infinite at any sample rate, which allows every attack.
 
-    Args:
-        params: noise multiplier, sample rate, steps.
-        neighbouring: ``ADD_REMOVE`` or ``REPLACE_ONE``, which moves the sum of gradients twice as far.
-
-    Raises:
-        ClaimError: if the sampling is not ``poisson``.
-        UnsupportedError: for other relations.
-
-    Source: Dong, Roth, Su, JRSS B 2022, corollary 3.3.
-
-    >>> params = DpSgdParams(noise_multiplier=5.0, sample_rate=1.0, steps=25)
-    >>> gaussian_mu_of_run(params, Neighbouring.ADD_REMOVE), gaussian_mu_of_run(params, Neighbouring.REPLACE_ONE)
-    (1.0, 2.0)
-    """
-    check_poisson(params)
-    check_relation(neighbouring)
-    if params.noise_multiplier == 0.0:
-        return math.inf
-    if params.sample_rate < 1.0:
-        return None
-    reach = 2.0 if neighbouring == Neighbouring.REPLACE_ONE else 1.0
-    return reach * math.sqrt(params.steps) / params.noise_multiplier
+def advantage_of_run(params: DpSgdParams, neighbouring: Neighbouring, *, coarser: float = 1.0) -> float:
+    """Return `advantage_bound` of a run, on a grid that is ``coarser`` times as coarse: looser, and faster."""
+    mu = gaussian_mu_of_run(params, neighbouring)
+    if params.noise_multiplier < LEAST_NOISE:
+        return chance_of_any_draw(params)
+    if mu is not None:
+        return math.erf(mu / math.sqrt(8.0))
+    return min(
+        chance_of_any_draw(params), float(loss_of_run(params, neighbouring, coarser=coarser).get_delta_for_epsilon(0.0))
+    )
 
 
 def _check_rates(fpr: ArrayLike) -> NDArray[np.float64]:
@@ -176,10 +176,14 @@ def _of_gaussian(rate: NDArray[np.float64], mu: float) -> NDArray[np.float64]:
 def _of_epsilon(rate: NDArray[np.float64], epsilon: float, delta: float) -> NDArray[np.float64]:
     if epsilon == math.inf:
         return np.ones_like(rate)
-    with np.errstate(divide="ignore", over="ignore"):
-        steep = np.exp(epsilon + np.log(rate)) + delta
-    flat = 1.0 - math.exp(-epsilon) * (1.0 - delta - rate)
-    return np.minimum(np.minimum(steep, flat), 1.0)
+    if epsilon < 700.0:
+        steep = math.exp(epsilon) * rate + delta
+    else:
+        with np.errstate(divide="ignore", over="ignore"):
+            steep = np.exp(epsilon + np.log(rate)) + delta
+    # 1 - e^-epsilon (1 - delta - rate), without cancellation
+    flat = math.exp(-epsilon) * (delta + rate) - math.expm1(-epsilon)
+    return np.clip(np.minimum(steep, flat), rate, 1.0)
 
 
 def _of_loss(rate: NDArray[np.float64], loss: ComposedLoss, null: Null) -> NDArray[np.float64]:

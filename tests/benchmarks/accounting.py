@@ -46,7 +46,7 @@ def time_tradeoff():
     assert (bound <= plain + 1e-12).all() and np.allclose(bound, plain, rtol=1e-2)
     print(
         f"trade-off at {N_RATES} rates: {slow / fast:.0f} times as fast as a double loop over {N_EPSILONS} epsilons "
-        f"({fast:.4f} s against {slow:.3f} s), and over all {len(loss.remove.upper)} of its corners"
+        f"({fast:.4f} s against {slow:.3f} s), and over all {len(loss.remove.deltas)} of its corners"
     )
     assert fast < 0.2, f"the trade-off took {fast:.3f} s; it may take 0.2 s"
 

@@ -16,7 +16,7 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import norm
 
 from privaudit.errors import ClaimError, ConfigError, UnsupportedError
-from privaudit.estimators.accounting import account
+from privaudit.estimators.accounting import account, gdp_clt_mu
 from privaudit.estimators.gaussian_tradeoff import gaussian_epsilon
 from privaudit.estimators.privacy_loss import (
     claim_estimate,
@@ -136,11 +136,63 @@ def test_full_batch_epsilon_lies_just_above_the_gaussian_closed_form(steps, delt
     assert exact <= epsilon <= gaussian_epsilon(1.0, delta * (1 - 1e-4) - min(steps * 3e-16, delta / 2)) + 1e-6
 
 
-def test_delta_below_the_rounding_gets_no_finite_epsilon():
-    params = DpSgdParams(noise_multiplier=1000.0, sample_rate=1.0, steps=1_000_000)
-    loss = composed_privacy_loss(params, Neighbouring.ADD_REMOVE)
-    assert loss.get_epsilon_for_delta(1e-11) == math.inf
+TINY_DELTAS = (1e-9, 1e-11, 2e-12, 1e-13, 1e-16, 1e-20, 1e-30, 1e-100, 1e-300)
+
+
+@pytest.mark.parametrize(("neighbouring", "reach"), [(Neighbouring.ADD_REMOVE, 1.0), (Neighbouring.REPLACE_ONE, 2.0)])
+@pytest.mark.parametrize(("noise", "steps"), [(100.0, 10_000), (1.0, 1), (0.5, 4)])
+def test_delta_below_the_rounding_is_bounded_by_moments(noise, steps, neighbouring, reach):
+    full = DpSgdParams(noise_multiplier=noise, sample_rate=1.0, steps=steps)
+    nearly = replace(full, sample_rate=1.0 - 1e-12)
+    mu = reach * math.sqrt(steps) / noise
+    loss = composed_privacy_loss(full, neighbouring)
+    for delta in TINY_DELTAS:
+        exact = gaussian_epsilon(mu, delta)
+        assert pld_claim(full, delta=delta, neighbouring=neighbouring).epsilon == exact
+        row = _rows(account(full, delta, neighbouring))["pld"].estimate
+        assert row.lower == row.upper == exact
+        assert exact <= loss.get_epsilon_for_delta(delta) <= exact + 0.3 * mu  # what Chernoff's bound costs
+        close = pld_claim(nearly, delta=delta, neighbouring=neighbouring).epsilon
+        assert close <= exact
+        if neighbouring == Neighbouring.ADD_REMOVE or delta > 1e-50:  # the record's opposite is not drawn at 1e-12
+            assert close == pytest.approx(exact, rel=1e-4)
     assert loss.get_epsilon_for_delta(0.0) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("noise", "rate", "steps"),
+    [(1.0, 0.01, 10_000), (20.0, 1e-3, 1_000_000), (0.8, 1e-3, 500), (5.0, 0.5, 100), (0.1, 0.2, 1), (1.0, 1e-6, 50)],
+)
+def test_claim_is_never_above_renyi_and_rises_as_delta_falls(noise, rate, steps):
+    params = DpSgdParams(noise_multiplier=noise, sample_rate=rate, steps=steps)
+    deltas = sorted((1e-2, 1e-5, 1e-7, 1e-8, 1e-10, 3e-12, *TINY_DELTAS), reverse=True)
+    claims = [pld_claim(params, delta=delta, neighbouring=Neighbouring.ADD_REMOVE).epsilon for delta in deltas]
+    assert (np.diff(claims) >= 0).all() and claims[-1] < math.inf
+    for delta, claim in zip(deltas, claims, strict=True):
+        assert claim <= renyi_epsilon(params, delta)[0] * (1 + 1e-9)
+    replaced = [pld_claim(params, delta=delta, neighbouring=Neighbouring.REPLACE_ONE).epsilon for delta in deltas]
+    assert (np.diff(replaced) >= 0).all() and (np.array(replaced) >= np.array(claims) * (1 - 1e-4)).all()
+    for neighbouring in (Neighbouring.ADD_REMOVE, Neighbouring.REPLACE_ONE):
+        loss = composed_privacy_loss(params, neighbouring)
+        for tail in (loss.remove, loss.add):
+            epsilons = np.append(np.linspace(0.0, 1.2 * tail.epsilon(1e-100), 2000), math.inf)
+            profile = tail.delta(epsilons)
+            assert (np.diff(profile) <= 1e-12 * profile[:-1]).all() and (profile > 0).all()
+            assert [float(tail.delta(e)) for e in epsilons[::500]] == profile[::500].tolist()
+            for delta in deltas[2:]:
+                epsilon = tail.epsilon(delta)
+                if epsilon > 0:
+                    assert float(tail.delta(epsilon)) == pytest.approx(delta, rel=1e-9)
+
+
+def test_claims_at_tiny_delta_lie_where_the_truth_does():
+    def spent(noise, rate, steps, delta):
+        params = DpSgdParams(noise_multiplier=noise, sample_rate=rate, steps=steps)
+        return pld_claim(params, delta=delta, neighbouring=Neighbouring.ADD_REMOVE).epsilon
+
+    mu = 1e-3 * math.sqrt(1e6 * math.expm1(1 / 400))  # many steps of tiny loss: all but a Gaussian mechanism
+    assert gaussian_epsilon(mu, 1e-10) < spent(20.0, 1e-3, 1_000_000, 1e-10) < 1.1 * gaussian_epsilon(mu, 1e-10)
+    assert spent(1.0, 0.01, 10_000, 2e-12) == pytest.approx(10.6467, abs=1e-3)
 
 
 def test_profiles_are_monotone_convex_and_invert():
@@ -191,14 +243,82 @@ def test_hopeless_noise_fits_in_memory_and_stays_above_the_truth(noise, steps):
     assert exact <= epsilon <= exact * 1.001
 
 
-def test_no_noise_promises_nothing():
-    params = DpSgdParams(noise_multiplier=0.0, sample_rate=0.1, steps=10)
-    claim = pld_claim(params, delta=1e-5, neighbouring=Neighbouring.ADD_REMOVE)
-    assert claim.epsilon == math.inf
-    assert claim_tradeoff(params, Neighbouring.ADD_REMOVE, [0.0, 0.5]).tolist() == [1.0, 1.0]
-    assert claim_estimate(claim).upper == math.inf
+@pytest.mark.parametrize("noise", [0.0, 5e-324, 1e-160, 1e-7])
+@pytest.mark.parametrize("neighbouring", [Neighbouring.ADD_REMOVE, Neighbouring.REPLACE_ONE])
+def test_no_noise_promises_only_that_records_may_not_be_drawn(noise, neighbouring):
+    params = DpSgdParams(noise_multiplier=noise, sample_rate=0.1, steps=10)
+    drawn = 1 - 0.9**10
+
+    def claim(delta, **changes):
+        return pld_claim(replace(params, **changes), delta=delta, neighbouring=neighbouring)
+
+    assert claim(1e-5).epsilon == claim(drawn * (1 - 1e-9)).epsilon == claim(0.5, sample_rate=1.0).epsilon == math.inf
+    assert claim(drawn * (1 + 1e-9)).epsilon == 0.0
+    curve = claim_tradeoff(params, neighbouring, [0.0, 0.2, 0.5])
+    assert curve.tolist() == pytest.approx([drawn, 0.2 + drawn, 1.0], rel=1e-12)
+    assert claim_estimate(claim(1e-5)).upper == math.inf
+    assert _rows(account(params, 0.7, neighbouring))["pld"].estimate.upper == 0.0
+    if noise != 1e-160:
+        rows = _rows(account(params, 1e-5, neighbouring))
+        assert {row.estimate.upper for name, row in rows.items() if name != "last_iterate"} == {math.inf}
+    assert gdp_clt_mu(params, neighbouring) == math.inf
+    if noise > 0.0:
+        loss = composed_privacy_loss(params, neighbouring)
+        assert loss.get_delta_for_epsilon([0.0, 1e9, math.inf]).tolist() == pytest.approx([drawn] * 3, rel=1e-12)
+        return
     with pytest.raises(ClaimError, match="noise"):
-        composed_privacy_loss(params, Neighbouring.ADD_REMOVE)
+        composed_privacy_loss(params, neighbouring)
+
+
+@pytest.mark.parametrize(
+    ("noise", "neighbouring"),
+    [
+        (1e-6, Neighbouring.ADD_REMOVE),
+        (0.0378, Neighbouring.ADD_REMOVE),
+        (0.0466, Neighbouring.REPLACE_ONE),
+    ],
+)
+def test_little_noise_gets_a_whole_table(noise, neighbouring):
+    params = DpSgdParams(noise_multiplier=noise, sample_rate=0.01, steps=10)
+    rows = _rows(account(params, 1e-5, neighbouring))
+    pld = rows["pld"].estimate
+    reach = 2.0 if neighbouring == Neighbouring.REPLACE_ONE else 1.0
+    assert 0 < pld.lower <= pld.upper <= gaussian_epsilon(reach * math.sqrt(10) / noise, 1e-5)
+    if noise > 0.03:
+        assert pld.upper - pld.lower <= 1e-3 * pld.upper
+    if "rdp" in rows:
+        assert pld.upper <= rows["rdp"].estimate.upper
+    assert claim_tradeoff(params, neighbouring, [0.0]) <= 1 - 0.99**10
+
+
+def test_as_many_steps_as_can_be_composed():
+    most = DpSgdParams(noise_multiplier=1e4, sample_rate=1e-6, steps=10**9)
+    assert 0.0 <= pld_claim(most, delta=1e-5, neighbouring=Neighbouring.ADD_REMOVE).epsilon < 1e-3
+    more = replace(most, steps=10**12)
+    with pytest.raises(ConfigError, match=r"up to 1e\+09 steps; got 1e\+12"):
+        account(more, 1e-5)
+    full = replace(more, sample_rate=1.0)
+    exact = gaussian_epsilon(100.0, 1e-5)
+    assert pld_claim(full, delta=1e-5, neighbouring=Neighbouring.ADD_REMOVE).epsilon == exact
+
+
+@pytest.mark.parametrize(
+    ("noise", "rate"), [(0.06, 0.9), (0.08, 1.0), (0.08, 1 - 1e-12), (0.3, 0.9), (1.0, 0.1), (30.0, 1e-3)]
+)
+def test_both_ends_enclose_the_total_variation_to_the_last_digit(noise, rate):
+    params = DpSgdParams(noise_multiplier=noise, sample_rate=rate, steps=1)
+    for neighbouring, root in ((Neighbouring.ADD_REMOVE, 8.0), (Neighbouring.REPLACE_ONE, 2.0)):
+        exact = rate * math.erf(1.0 / (noise * math.sqrt(root)))
+        high = composed_privacy_loss(params, neighbouring).get_delta_for_epsilon(0.0)
+        low = optimistic_privacy_loss(params, neighbouring).get_delta_for_epsilon(0.0)
+        assert low <= exact <= high <= exact + 2e-6
+
+
+def test_a_long_run_is_kept_small():
+    params = DpSgdParams(noise_multiplier=0.5, sample_rate=0.01, steps=1_000_000)
+    loss = composed_privacy_loss(params, Neighbouring.ADD_REMOVE)
+    arrays = [array for tail in (loss.remove, loss.add) for array in (tail.deltas, tail.lower)]
+    assert sum((array if array.base is None else array.base).nbytes for array in arrays) < 8e6
 
 
 def test_claim_estimate_is_an_upper_bound_of_confidence_one():

@@ -100,7 +100,10 @@ def test_one_full_batch_is_the_gaussian_mechanism(noise):
         closed = bayes_security(params, neighbouring=relation, method="closed_form")
         assert closed.value == pytest.approx(exact, abs=1e-12)
         assert closed.remainder == 0.0
-        assert exact - 2e-6 <= bayes_security(params, neighbouring=relation).value <= exact + 1e-9
+        assert bayes_security(params, neighbouring=relation).value == pytest.approx(exact, rel=1e-12)
+        many = replace(params, steps=10_000, noise_multiplier=10.0 * noise)
+        exact = 2.0 * norm.sf(10.0 * distance / noise / 2.0)
+        assert bayes_security(many, neighbouring=relation).value == pytest.approx(exact, rel=1e-12)
 
 
 @pytest.mark.parametrize("rate", [0.3, 0.01])
@@ -184,12 +187,15 @@ def test_ratio_inverts_the_closed_form():
 @pytest.mark.parametrize("relation", BOTH)
 def test_extremes(relation):
     none = DpSgdParams(noise_multiplier=0.0, sample_rate=0.1, steps=10)
-    for method in ("pld", "sinh", "closed_form"):
+    for method in ("sinh", "closed_form"):
         got = bayes_security(none, neighbouring=relation, method=method)
         assert got.value == 0.0 and got.advantage == 1.0 and got.implied_epsilon(1e-5) == math.inf
+    always = bayes_security(replace(none, sample_rate=1.0), neighbouring=relation)
+    assert always.value == 0.0 and always.advantage == 1.0 and always.implied_epsilon(1e-5) == math.inf
+    for method in ("pld", "sinh", "closed_form"):
         endless = replace(none, noise_multiplier=math.inf)
         assert 1.0 - 1e-11 <= bayes_security(endless, neighbouring=relation, method=method).value <= 1.0
-    for noise in (5e-324, 1e-200, 1e-3):
+    for noise in (0.0, 5e-324, 1e-200, 1e-3):
         tiny = replace(none, noise_multiplier=noise)
         assert bayes_security(tiny, neighbouring=relation, method="sinh").value == 0.0
         assert bayes_security(tiny, neighbouring=relation, method="closed_form").value == 0.0

@@ -130,10 +130,36 @@ def test_extremes():
     assert advantage_bound(epsilon=1e4, delta=0.0) == 1.0
     silent = DpSgdParams(noise_multiplier=0.0, sample_rate=0.1, steps=10)
     for neighbouring in RELATIONS:
-        assert tradeoff_bound([0.0, 0.5], params=silent, neighbouring=neighbouring).tolist() == [1.0, 1.0]
-        assert advantage_bound(params=silent, neighbouring=neighbouring) == 1.0
+        for null in ("out", "in", "either"):
+            bound = tradeoff_bound([0.0, 0.2, 0.5], params=silent, neighbouring=neighbouring, null=null)
+            assert bound.tolist() == pytest.approx([1 - 0.9**10, 1.2 - 0.9**10, 1.0], rel=1e-12)
+        assert advantage_bound(params=silent, neighbouring=neighbouring) == pytest.approx(1 - 0.9**10, rel=1e-12)
+        always = DpSgdParams(noise_multiplier=0.0, sample_rate=1.0, steps=10)
+        assert tradeoff_bound([0.0, 0.5], params=always, neighbouring=neighbouring).tolist() == [1.0, 1.0]
+        assert advantage_bound(params=always, neighbouring=neighbouring) == 1.0
     loud = DpSgdParams(noise_multiplier=1e5, sample_rate=1e-6, steps=1)
     assert tradeoff_bound([0.0, 0.5, 1.0], params=loud) == pytest.approx([0.0, 0.5, 1.0], abs=1e-10)
+
+
+@pytest.mark.parametrize("neighbouring", RELATIONS)
+def test_less_noise_tends_to_none(neighbouring):
+    runs = [DpSgdParams(noise_multiplier=noise, sample_rate=0.01, steps=7) for noise in (0.0, 1e-300, 1e-9, 0.01)]
+    advantages = [advantage_bound(params=run, neighbouring=neighbouring) for run in runs]
+    assert advantages == pytest.approx([1 - 0.99**7] * 4, rel=1e-9)
+    curves = [tradeoff_bound([0.0, 0.1, 0.9], params=run, neighbouring=neighbouring).tolist() for run in runs]
+    assert curves[0] == curves[1] == curves[2]
+    for curve in curves:
+        assert (np.array(curve) <= np.array(curves[0])).all()
+
+
+def test_no_guarantee_is_printed_with_dust_or_below_blind_guessing():
+    assert tradeoff_bound([0.001, 0.01, 0.1], epsilon=0.0, delta=0.0).tolist() == [0.001, 0.01, 0.1]
+    assert tradeoff_bound([0.001, 0.01, 0.1], epsilon=math.log(2.0), delta=0.0).tolist() == [0.002, 0.02, 0.2]
+    rates = np.linspace(0.0, 1.0, 1001)
+    for epsilon in (0.0, 1e-17, 1e-9, 0.3, 2.0, 699.0, 701.0, 1e4):
+        for delta in (0.0, 1e-17, 1e-5, 0.3):
+            bound = tradeoff_bound(rates, epsilon=epsilon, delta=delta)
+            assert (bound >= rates).all() and (np.diff(bound) >= 0).all() and (bound <= 1.0).all()
 
 
 @pytest.mark.parametrize(
