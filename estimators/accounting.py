@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from privaudit.errors import ClaimError, ConfigError, UnsupportedError
 from privaudit.estimators.gaussian_tradeoff import LARGEST, gaussian_epsilon
 from privaudit.estimators.last_iterate import last_iterate_epsilon
-from privaudit.estimators.poisson_run import LEAST_NOISE, check_relation, gaussian_mu_of_run
+from privaudit.estimators.poisson_run import LEAST_NOISE, add_remove_unless, check_relation, gaussian_mu_of_run
 from privaudit.estimators.privacy_loss import PLD_ASSUMPTIONS, epsilon_by_direction, optimistic_privacy_loss
 from privaudit.estimators.renyi_bound import renyi_epsilon
 from privaudit.types import DpSgdParams, EpsilonEstimate, EstimateKind, Neighbouring, Validity
@@ -57,9 +57,7 @@ class AccountTable:
     notes: tuple[str, ...] = ()
 
 
-def account(
-    params: DpSgdParams, delta: float, neighbouring: Neighbouring | None = Neighbouring.ADD_REMOVE
-) -> AccountTable:
+def account(params: DpSgdParams, delta: float, neighbouring: Neighbouring | None = None) -> AccountTable:
     """Account for a DP-SGD run by privacy loss distribution, Renyi DP, central limit theorem and last iterate.
 
     Args:
@@ -92,7 +90,7 @@ def account(
             f"batches drawn by 'poisson' or 'shuffle' can be accounted for; got sampling={params.sampling!r}. "
             "State one of these."
         )
-    relation = Neighbouring.ADD_REMOVE if neighbouring is None else neighbouring
+    relation = add_remove_unless(neighbouring)
     check_relation(relation)
     as_poisson = replace(params, sampling="poisson")
     rows = [_pld_row(as_poisson, delta, relation), _gdp_row(as_poisson, delta, relation)]

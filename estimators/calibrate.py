@@ -10,6 +10,7 @@ from scipy.special import erfinv, ndtri
 
 from privaudit.errors import ConfigError
 from privaudit.estimators.gaussian_tradeoff import gaussian_mu
+from privaudit.estimators.poisson_run import add_remove_unless
 from privaudit.estimators.privacy_loss import epsilon_by_direction
 from privaudit.estimators.tradeoff import advantage_of_run, tpr_of_run
 from privaudit.types import DpSgdParams, Neighbouring
@@ -29,7 +30,7 @@ def noise_for_epsilon(
     delta: float,
     sample_rate: float,
     steps: int,
-    neighbouring: Neighbouring = Neighbouring.ADD_REMOVE,
+    neighbouring: Neighbouring | None = None,
 ) -> float:
     """Return the smallest noise multiplier whose claim is at most ``epsilon``, rounded up to 1e-3 of itself.
 
@@ -38,7 +39,7 @@ def noise_for_epsilon(
         delta: the delta wanted, above 0.
         sample_rate: probability with which each record is in a batch.
         steps: number of noisy steps.
-        neighbouring: ``ADD_REMOVE`` or ``REPLACE_ONE``.
+        neighbouring: ``ADD_REMOVE``, which ``None`` stands for, or ``REPLACE_ONE``.
 
     Returns:
         The noise multiplier, at least `SMALLEST` = 1/32, the smallest searched.
@@ -57,16 +58,18 @@ def noise_for_epsilon(
     if not check_delta(delta) > 0.0:
         raise ConfigError("Gaussian noise gives no epsilon at delta 0; state a delta such as 1e-5.", key="delta")
 
+    relation = add_remove_unless(neighbouring)
+
     def spent(noise: float, coarser: float) -> float:
         params = DpSgdParams(noise_multiplier=noise, sample_rate=sample_rate, steps=steps)
-        return max(epsilon_by_direction(params, delta=delta, neighbouring=neighbouring, coarser=coarser))
+        return max(epsilon_by_direction(params, delta=delta, neighbouring=relation, coarser=coarser))
 
     mu = gaussian_mu(min(epsilon, MOST_EPSILON), delta)
-    return _smallest_noise(spent, epsilon, "epsilon", _start(mu, sample_rate, steps, neighbouring))
+    return _smallest_noise(spent, epsilon, "epsilon", _start(mu, sample_rate, steps, relation))
 
 
 def noise_for_advantage(
-    advantage: float, *, sample_rate: float, steps: int, neighbouring: Neighbouring = Neighbouring.ADD_REMOVE
+    advantage: float, *, sample_rate: float, steps: int, neighbouring: Neighbouring | None = None
 ) -> float:
     """Return the smallest noise multiplier that keeps TPR - FPR of every attack at most ``advantage``.
 
@@ -74,7 +77,7 @@ def noise_for_advantage(
         advantage: the advantage wanted, in (0, 1).
         sample_rate: probability with which each record is in a batch.
         steps: number of noisy steps.
-        neighbouring: ``ADD_REMOVE`` or ``REPLACE_ONE``.
+        neighbouring: ``ADD_REMOVE``, which ``None`` stands for, or ``REPLACE_ONE``.
 
     Returns:
         The noise multiplier, at least `SMALLEST` = 1/32, the smallest searched, rounded up to 1e-3 of itself.
@@ -90,16 +93,18 @@ def noise_for_advantage(
     """
     check_probability("advantage", advantage)
 
+    relation = add_remove_unless(neighbouring)
+
     def spent(noise: float, coarser: float) -> float:
         params = DpSgdParams(noise_multiplier=noise, sample_rate=sample_rate, steps=steps)
-        return advantage_of_run(params, neighbouring, coarser=coarser)
+        return advantage_of_run(params, relation, coarser=coarser)
 
     mu = math.sqrt(8.0) * float(erfinv(advantage))
-    return _smallest_noise(spent, advantage, "advantage", _start(mu, sample_rate, steps, neighbouring))
+    return _smallest_noise(spent, advantage, "advantage", _start(mu, sample_rate, steps, relation))
 
 
 def noise_for_tpr(
-    tpr: float, *, fpr: float, sample_rate: float, steps: int, neighbouring: Neighbouring = Neighbouring.ADD_REMOVE
+    tpr: float, *, fpr: float, sample_rate: float, steps: int, neighbouring: Neighbouring | None = None
 ) -> float:
     """Return the smallest noise multiplier that keeps the TPR of every attack at ``fpr`` at most ``tpr``.
 
@@ -110,7 +115,7 @@ def noise_for_tpr(
         fpr: the false positive rate, in (0, 1).
         sample_rate: probability with which each record is in a batch.
         steps: number of noisy steps.
-        neighbouring: ``ADD_REMOVE`` or ``REPLACE_ONE``.
+        neighbouring: ``ADD_REMOVE``, which ``None`` stands for, or ``REPLACE_ONE``.
 
     Returns:
         The noise multiplier, at least `SMALLEST` = 1/32, the smallest searched, rounded up to 1e-3 of itself.
@@ -137,12 +142,14 @@ def noise_for_tpr(
             key="fpr",
         )
 
+    relation = add_remove_unless(neighbouring)
+
     def spent(noise: float, coarser: float) -> float:
         params = DpSgdParams(noise_multiplier=noise, sample_rate=sample_rate, steps=steps)
-        return float(tpr_of_run(np.array([fpr]), params, neighbouring, coarser=coarser)[0])
+        return float(tpr_of_run(np.array([fpr]), params, relation, coarser=coarser)[0])
 
     mu = float(ndtri(tpr) - ndtri(fpr))
-    return _smallest_noise(spent, tpr, "tpr", _start(mu, sample_rate, steps, neighbouring))
+    return _smallest_noise(spent, tpr, "tpr", _start(mu, sample_rate, steps, relation))
 
 
 def _start(mu: float, sample_rate: float, steps: int, neighbouring: Neighbouring) -> float:

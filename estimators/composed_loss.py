@@ -17,7 +17,7 @@ def _none() -> NDArray[np.float64]:
     return np.zeros(0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LossTail:
     """The losses above 0 of one direction; epsilon at least 0 needs no others.
 
@@ -38,6 +38,11 @@ class LossTail:
     infinite: float
     orders: NDArray[np.float64] = field(default_factory=_none)
     intercepts: NDArray[np.float64] = field(default_factory=_none)
+
+    def __post_init__(self) -> None:
+        """Let nobody change what is remembered and shared; the arrays are made for this object."""
+        for array in (self.deltas, self.lower, self.orders, self.intercepts):
+            array.flags.writeable = False
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -171,7 +176,7 @@ def thinned(tail: LossTail) -> LossTail:
     return replace(tail, grid=grid, first=first, deltas=at_ends[1:], lower=lower, infinite=float(at_ends[-1]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ComposedLoss:
     """The privacy loss of a whole run, in both directions of a relation.
 

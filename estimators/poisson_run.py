@@ -22,6 +22,11 @@ def check_poisson(params: DpSgdParams) -> None:
         )
 
 
+def add_remove_unless(neighbouring: Neighbouring | None) -> Neighbouring:
+    """Return the relation, add/remove where none is stated: what DP-SGD is usually accounted for."""
+    return Neighbouring.ADD_REMOVE if neighbouring is None else neighbouring
+
+
 def check_relation(neighbouring: Neighbouring) -> None:
     """Refuse relations that no privacy loss distribution is known for.
 

@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 
 from privaudit.errors import ConfigError
 from privaudit.estimators.composed_loss import ComposedLoss, LossTail
-from privaudit.estimators.poisson_run import LEAST_NOISE, chance_of_any_draw, gaussian_mu_of_run
+from privaudit.estimators.poisson_run import LEAST_NOISE, add_remove_unless, chance_of_any_draw, gaussian_mu_of_run
 from privaudit.estimators.privacy_loss import loss_of_run
 from privaudit.types import DpSgdParams, Neighbouring
 from privaudit.validate import check_delta
@@ -24,7 +24,7 @@ def tradeoff_bound(
     mu: float | None = None,
     epsilon: float | None = None,
     delta: float | None = None,
-    neighbouring: Neighbouring = Neighbouring.ADD_REMOVE,
+    neighbouring: Neighbouring | None = None,
     null: Null = "either",
 ) -> NDArray[np.float64]:
     """Return the largest true positive rate that a guarantee allows at each false positive rate.
@@ -38,7 +38,7 @@ def tradeoff_bound(
         mu: of Gaussian differential privacy, at least 0.
         epsilon: at least 0.
         delta: in [0, 1).
-        neighbouring: ``ADD_REMOVE`` or ``REPLACE_ONE``; matters with ``params`` only.
+        neighbouring: ``ADD_REMOVE``, which ``None`` stands for, or ``REPLACE_ONE``; matters with ``params`` only.
         null: the world in which the false positive rate is measured: ``out`` = without the record, ``in`` = with it,
             ``either`` = the larger bound. Only ``params`` under ``ADD_REMOVE`` tell them apart.
 
@@ -65,7 +65,7 @@ def tradeoff_bound(
         raise ConfigError(f"null must be 'out', 'in' or 'either'; got {null!r}.", key="null")
     _check_one_source(params, mu, epsilon, delta)
     if params is not None:
-        return tpr_of_run(rate, params, neighbouring, null=null)
+        return tpr_of_run(rate, params, add_remove_unless(neighbouring), null=null)
     if epsilon is not None and delta is not None:
         return _of_epsilon(rate, _check_positive("epsilon", epsilon), check_delta(delta))
     return _of_gaussian(rate, _check_positive("mu", math.nan if mu is None else mu))
@@ -77,7 +77,7 @@ def advantage_bound(
     mu: float | None = None,
     epsilon: float | None = None,
     delta: float | None = None,
-    neighbouring: Neighbouring = Neighbouring.ADD_REMOVE,
+    neighbouring: Neighbouring | None = None,
 ) -> float:
     """Return the largest TPR - FPR that a guarantee allows at any threshold.
 
@@ -86,7 +86,7 @@ def advantage_bound(
         mu: of Gaussian differential privacy; or
         epsilon: at least 0, with
         delta: in [0, 1).
-        neighbouring: ``ADD_REMOVE`` or ``REPLACE_ONE``; matters with ``params`` only.
+        neighbouring: ``ADD_REMOVE``, which ``None`` stands for, or ``REPLACE_ONE``; matters with ``params`` only.
 
     Returns:
         The advantage, in [0, 1]: delta at epsilon 0. Without noise (below 1e-6) it is the chance that the record is
@@ -108,7 +108,7 @@ def advantage_bound(
         small = math.exp(-_check_positive("epsilon", epsilon))
         return min(1.0, (1.0 - small + 2.0 * check_delta(delta) * small) / (1.0 + small))
     if params is not None:
-        return advantage_of_run(params, neighbouring)
+        return advantage_of_run(params, add_remove_unless(neighbouring))
     return math.erf(_check_positive("mu", math.nan if mu is None else mu) / math.sqrt(8.0))
 
 

@@ -481,3 +481,12 @@ def test_renyi_of_fractional_orders_is_the_integral(noise, rate, order):
 def test_importing_the_room_does_not_import_the_accountant():
     code = "import sys, privaudit.estimators; assert not {'dp_accounting', 'torch', 'opacus'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_is_remembered_cannot_be_changed():
+    params = DpSgdParams(noise_multiplier=1.0, sample_rate=0.1, steps=10)
+    loss = composed_privacy_loss(params, Neighbouring.ADD_REMOVE)
+    assert composed_privacy_loss(params, Neighbouring.ADD_REMOVE) is loss
+    for array in (loss.remove.deltas, loss.add.lower):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0.0
