@@ -1,13 +1,26 @@
-"""From an attack's outcomes to epsilon, and from DP-SGD parameters to bounds."""
+"""From an attack's outcomes to epsilon, and from DP-SGD parameters to bounds.
+
+Where to look: counts ``clopper_pearson_bound``, ``jeffreys_bound``, ``katz_log_bound`` (on ``rate_rectangle``, ``rates``),
+``posterior*``; guesses ``one_run_bound``, ``fdp_one_run_bound`` (on ``guesses``, ``tied_guesses``); Gaussian mechanisms
+``gaussian_tradeoff``, ``gaussian_dp_bound``, ``subsampled_step_bound``; rounds ``betting*``; several challenges per model
+``challenge_*``; scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``tpr_bounds``;
+from above ``accounting``, ``privacy_loss`` (on ``composed_*``, ``loss_*``, ``poisson_run``), ``renyi_bound``, ``last_iterate``,
+``tradeoff``, ``bayes_security_bound``, ``attribute_bound``, ``calibrate``, ``guarantees``; planning ``power*``.
+"""
 
 from privaudit.estimators.accounting import AccountRow, AccountTable, account, gdp_clt_mu
-from privaudit.estimators.attribute_bound import AttributeSecurity, attribute_bayes_security, gradient_diameter
+from privaudit.estimators.attribute_bound import (
+    AttributeSecurity,
+    attribute_bayes_security,
+    attribute_clt_mu_squared,
+    gradient_diameter,
+)
 from privaudit.estimators.bayes_security_bound import BayesSecurity, bayes_security, sample_rate_to_noise
 from privaudit.estimators.betting import BettingSequence
 from privaudit.estimators.calibrate import noise_for_advantage, noise_for_epsilon, noise_for_tpr
 from privaudit.estimators.challenge_bootstrap import cluster_bootstrap
 from privaudit.estimators.challenge_clusters import ChallengeOutcomes, effective_counts, intraclass_correlation
-from privaudit.estimators.challenge_dispersion import OverDispersion, over_dispersion_test
+from privaudit.estimators.challenge_dispersion import OverDispersion, WorldDispersion, over_dispersion_test
 from privaudit.estimators.clopper_pearson_bound import ClopperPearson, clopper_pearson
 from privaudit.estimators.fdp_one_run_bound import fdp_one_run
 from privaudit.estimators.gaussian_dp_bound import gaussian_dp
@@ -27,9 +40,10 @@ from privaudit.estimators.metrics import auc_metric, tpr_at_fpr
 from privaudit.estimators.one_run_bound import OneRun, one_run, one_run_p_value
 from privaudit.estimators.posterior import EpsilonPosterior, ExceedanceProbability
 from privaudit.estimators.posterior_quantile import posterior_lower
+from privaudit.estimators.power import plan_audits
 from privaudit.estimators.power_plan import PowerPlan
 from privaudit.estimators.privacy_loss import claim_estimate, claim_tradeoff, composed_privacy_loss, pld_claim
-from privaudit.estimators.privacy_region import point_epsilon, rates_to_epsilon, region_area
+from privaudit.estimators.privacy_region import point_epsilon, region_area
 from privaudit.estimators.rates import auc_interval, rate_interval
 from privaudit.estimators.roc import auc, auc_null_variance, roc_curve
 from privaudit.estimators.score_audit import audit_scores
@@ -60,9 +74,11 @@ __all__ = [
     "PowerPlan",
     "Split",
     "TwoSidedGuesses",
+    "WorldDispersion",
     "account",
     "advantage_bound",
     "attribute_bayes_security",
+    "attribute_clt_mu_squared",
     "auc",
     "auc_interval",
     "auc_metric",
@@ -97,11 +113,11 @@ __all__ = [
     "one_run",
     "one_run_p_value",
     "over_dispersion_test",
+    "plan_audits",
     "pld_claim",
     "point_epsilon",
     "posterior_lower",
     "rate_interval",
-    "rates_to_epsilon",
     "region_area",
     "roc_curve",
     "sample_rate_to_noise",
