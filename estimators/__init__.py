@@ -42,7 +42,7 @@ from privaudit.estimators.posterior import EpsilonPosterior, ExceedanceProbabili
 from privaudit.estimators.posterior_quantile import posterior_lower
 from privaudit.estimators.power import plan_audits
 from privaudit.estimators.power_plan import PowerPlan
-from privaudit.estimators.privacy_loss import claim_estimate, claim_tradeoff, composed_privacy_loss, pld_claim
+from privaudit.estimators.privacy_loss import composed_privacy_loss, pld_claim
 from privaudit.estimators.privacy_region import point_epsilon, region_area
 from privaudit.estimators.rates import auc_interval, rate_interval
 from privaudit.estimators.roc import auc, auc_null_variance, roc_curve
@@ -85,8 +85,6 @@ __all__ = [
     "auc_null_variance",
     "audit_scores",
     "bayes_security",
-    "claim_estimate",
-    "claim_tradeoff",
     "clopper_pearson",
     "cluster_bootstrap",
     "composed_privacy_loss",

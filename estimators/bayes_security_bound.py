@@ -173,7 +173,7 @@ class BayesSecurity:
     def tpr(self, fpr: float) -> float:
         """Return the largest true positive rate at a false positive rate, under every prior.
 
-        It is tight at one false positive rate only; `privaudit.estimators.privacy_loss.claim_tradeoff` is at all.
+        It is tight at one false positive rate only; `privaudit.estimators.tradeoff.tradeoff_bound` is at all.
 
         Args:
             fpr: in [0, 1].

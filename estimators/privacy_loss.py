@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import ClaimError
 from privaudit.estimators.composed_loss import ComposedLoss, LossTail
@@ -25,14 +24,12 @@ from privaudit.estimators.poisson_run import (
     check_steps,
     mu_of_full_batches,
 )
-from privaudit.types import DpSgdParams, EpsilonEstimate, EstimateKind, Neighbouring, PrivacyClaim, Validity
+from privaudit.types import DpSgdParams, Neighbouring, PrivacyClaim
 from privaudit.validate import check_delta
 
 __all__ = [
     "PLD_ASSUMPTIONS",
     "check_poisson",
-    "claim_estimate",
-    "claim_tradeoff",
     "composed_privacy_loss",
     "epsilon_by_direction",
     "loss_of_run",
@@ -159,52 +156,6 @@ def epsilon_by_direction(
         return full, full
     loss = loss_of_run(params, neighbouring, coarser=coarser)
     return min(loss.remove.epsilon(delta), full), min(loss.add.epsilon(delta), full)
-
-
-def claim_estimate(claim: PrivacyClaim) -> EpsilonEstimate:
-    """Return a claim as an upper bound, to stand beside what audits found.
-
-    Args:
-        claim: the promised guarantee.
-
-    Source: none; a change of form.
-
-    >>> claim = PrivacyClaim(epsilon=3.0, delta=1e-5, neighbouring=Neighbouring.ADD_REMOVE, accountant="pld")
-    >>> claim_estimate(claim).upper
-    3.0
-    """
-    assumptions = ("training kept the claimed mechanism exactly",)
-    return EpsilonEstimate(
-        method=claim.accountant,
-        kind=EstimateKind.UPPER_BOUND,
-        lower=0.0,
-        upper=claim.epsilon,
-        delta=claim.delta,
-        confidence=1.0,
-        neighbouring=claim.neighbouring,
-        ceiling=math.inf,
-        validity=Validity.VALID,
-        assumptions=assumptions if claim.mechanism is None else (*assumptions, *PLD_ASSUMPTIONS),
-    )
-
-
-def claim_tradeoff(params: DpSgdParams, neighbouring: Neighbouring, fpr: ArrayLike) -> NDArray[np.float64]:
-    """Return `privaudit.estimators.tradeoff.tradeoff_bound` for a run, whichever world the FPR is measured in.
-
-    Args:
-        params: noise multiplier, sample rate, steps.
-        neighbouring: ``ADD_REMOVE`` or ``REPLACE_ONE``.
-        fpr: ``(k,)`` false positive rates in [0, 1].
-
-    Source: see there.
-
-    >>> params = DpSgdParams(noise_multiplier=0.0, sample_rate=0.1, steps=10)
-    >>> claim_tradeoff(params, Neighbouring.ADD_REMOVE, [0.01]).round(4).tolist()
-    [0.6613]
-    """
-    from privaudit.estimators.tradeoff import tradeoff_bound  # which is built on this module
-
-    return tradeoff_bound(fpr, params=params, neighbouring=neighbouring)
 
 
 def _both_directions(

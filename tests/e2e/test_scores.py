@@ -66,7 +66,7 @@ def test_out_holds_the_reports(command, file):
 def test_a_gate_judges_the_report(command, file):
     command.inside("scores", file(), *FAIR, "--out", "out")
     (command.folder / "policy.yaml").write_text(json.dumps({"rules": [{"id": "r", "metric": "claim"}]}))
-    command.inside("gate", "out", "--policy", "policy.yaml", code=1)
+    assert command.inside("gate", "out", "--policy", "policy.yaml", code=1).stdout.startswith("fail")
 
 
 def test_many_models_and_trainings(command):

@@ -19,13 +19,12 @@ from privaudit.errors import ClaimError, ConfigError, UnsupportedError
 from privaudit.estimators.accounting import account, gdp_clt_mu
 from privaudit.estimators.gaussian_tradeoff import gaussian_epsilon
 from privaudit.estimators.privacy_loss import (
-    claim_estimate,
-    claim_tradeoff,
     composed_privacy_loss,
     optimistic_privacy_loss,
     pld_claim,
 )
 from privaudit.estimators.renyi_bound import renyi_divergence, renyi_epsilon
+from privaudit.estimators.tradeoff import tradeoff_bound
 from privaudit.types import DpSgdParams, EstimateKind, Neighbouring, Validity
 
 CASES = json.loads((Path(__file__).parents[1] / "reference" / "epsilon.json").read_text())
@@ -224,7 +223,9 @@ def test_claimed_curve_is_the_gaussian_closed_form_on_full_batches(noise, steps)
     fpr = np.array([1e-5, 1e-3, 0.1, 0.5, 0.9])
     exact = norm.cdf(norm.ppf(fpr) + math.sqrt(steps) / noise)
     params = DpSgdParams(noise_multiplier=noise, sample_rate=1.0, steps=steps)
-    np.testing.assert_allclose(claim_tradeoff(params, Neighbouring.ADD_REMOVE, fpr), exact, rtol=1e-12)
+    np.testing.assert_allclose(
+        tradeoff_bound(fpr, params=params, neighbouring=Neighbouring.ADD_REMOVE), exact, rtol=1e-12
+    )
 
 
 def test_long_runs_are_as_exact_as_short_ones():
@@ -254,9 +255,8 @@ def test_no_noise_promises_only_that_records_may_not_be_drawn(noise, neighbourin
 
     assert claim(1e-5).epsilon == claim(drawn * (1 - 1e-9)).epsilon == claim(0.5, sample_rate=1.0).epsilon == math.inf
     assert claim(drawn * (1 + 1e-9)).epsilon == 0.0
-    curve = claim_tradeoff(params, neighbouring, [0.0, 0.2, 0.5])
+    curve = tradeoff_bound([0.0, 0.2, 0.5], params=params, neighbouring=neighbouring)
     assert curve.tolist() == pytest.approx([drawn, 0.2 + drawn, 1.0], rel=1e-12)
-    assert claim_estimate(claim(1e-5)).upper == math.inf
     assert _rows(account(params, 0.7, neighbouring))["pld"].estimate.upper == 0.0
     if noise != 1e-160:
         rows = _rows(account(params, 1e-5, neighbouring))
@@ -288,7 +288,7 @@ def test_little_noise_gets_a_whole_table(noise, neighbouring):
         assert pld.upper - pld.lower <= 1e-3 * pld.upper
     if "rdp" in rows:
         assert pld.upper <= rows["rdp"].estimate.upper
-    assert claim_tradeoff(params, neighbouring, [0.0]) <= 1 - 0.99**10
+    assert tradeoff_bound([0.0], params=params, neighbouring=neighbouring) <= 1 - 0.99**10
 
 
 def test_as_many_steps_as_can_be_composed():
@@ -321,14 +321,6 @@ def test_a_long_run_is_kept_small():
     assert sum((array if array.base is None else array.base).nbytes for array in arrays) < 8e6
 
 
-def test_claim_estimate_is_an_upper_bound_of_confidence_one():
-    params = DpSgdParams(noise_multiplier=2.0, sample_rate=0.1, steps=10)
-    estimate = claim_estimate(pld_claim(params, delta=1e-5, neighbouring=Neighbouring.REPLACE_ONE))
-    assert (estimate.kind, estimate.confidence, estimate.lower) == (EstimateKind.UPPER_BOUND, 1.0, 0.0)
-    assert estimate.ceiling == math.inf and estimate.neighbouring == Neighbouring.REPLACE_ONE
-    assert "Poisson" in " ".join(estimate.assumptions)
-
-
 @pytest.mark.parametrize("noise", [0.0, 1.0])
 def test_other_relations_and_samplings_are_refused(noise):
     params = DpSgdParams(noise_multiplier=noise, sample_rate=0.1, steps=10)
@@ -336,14 +328,14 @@ def test_other_relations_and_samplings_are_refused(noise):
     with pytest.raises(UnsupportedError, match="zero_out"):
         pld_claim(params, delta=1e-5, neighbouring=Neighbouring.ZERO_OUT)
     with pytest.raises(UnsupportedError, match="zero_out"):
-        claim_tradeoff(params, Neighbouring.ZERO_OUT, [0.1])
+        tradeoff_bound([0.1], params=params, neighbouring=Neighbouring.ZERO_OUT)
     with pytest.raises(ClaimError, match="Poisson"):
         pld_claim(shuffled, delta=1e-5, neighbouring=Neighbouring.ADD_REMOVE)
     with pytest.raises(ClaimError, match="Poisson"):
-        claim_tradeoff(shuffled, Neighbouring.ADD_REMOVE, [0.1])
+        tradeoff_bound([0.1], params=shuffled, neighbouring=Neighbouring.ADD_REMOVE)
     for fpr in ([-0.1], [1.1], [math.nan]):
         with pytest.raises(ConfigError, match="fpr"):
-            claim_tradeoff(params, Neighbouring.ADD_REMOVE, fpr)
+            tradeoff_bound(fpr, params=params, neighbouring=Neighbouring.ADD_REMOVE)
 
 
 def _rows(table):
