@@ -4,18 +4,13 @@ import math
 from functools import lru_cache
 from statistics import NormalDist
 
-from privaudit.errors import ConfigError
 from privaudit.estimators.gaussian_dp_bound import rounded_down
 from privaudit.estimators.gaussian_tradeoff import check_gaussian_delta, gaussian_epsilon
+from privaudit.estimators.guesses import GUESS_ASSUMPTIONS, check_guess_counts
 from privaudit.types import EpsilonEstimate, EstimateKind, Neighbouring, Validity
 from privaudit.validate import check_probability
 
-ASSUMPTIONS = (
-    "every canary was in the training set by its own fair coin, and nothing else depends on the coins",
-    "the guesses are a function of the released model only",
-    "how many guesses of either sign are made was fixed beforehand",
-    "the whole run is mu-Gaussian for some mu",
-)
+ASSUMPTIONS = (*GUESS_ASSUMPTIONS, "the whole run is mu-Gaussian for some mu")
 TOLERANCE = 1e-10
 
 
@@ -56,7 +51,7 @@ def fdp_one_run(
     >>> round(estimate.diagnostics["mu"], 5), round(estimate.lower, 4)
     (0.78681, 3.3233)
     """
-    _check_nested(n_canaries, n_guesses, n_correct)
+    check_guess_counts("fdp_one_run", n_canaries, n_guesses, n_correct)
     check_gaussian_delta(delta)
     alpha = 1.0 - check_probability("confidence", confidence)
     mu = _largest_rejected(n_canaries, n_guesses, n_correct, alpha)
@@ -79,15 +74,6 @@ def fdp_one_run(
             "n_abstained": n_canaries - n_guesses,
         },
     )
-
-
-def _check_nested(n_canaries: int, n_guesses: int, n_correct: int) -> None:
-    counts = (n_correct, n_guesses, n_canaries)
-    if not (0 <= n_correct <= n_guesses <= n_canaries and n_guesses >= 1 and all(c == int(c) for c in counts)):
-        raise ConfigError(
-            "fdp_one_run needs whole numbers 0 <= n_correct <= n_guesses <= n_canaries and at least one guess; got "
-            f"n_correct {n_correct}, n_guesses {n_guesses}, n_canaries {n_canaries}."
-        )
 
 
 @lru_cache(maxsize=4096)  # the ceiling of many audits of one size is one number

@@ -1,10 +1,34 @@
 """From scores to guesses about coins: the highest are called members, the lowest non-members, the rest abstain."""
 
+import math
+import numbers
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import ConfigError
 from privaudit.validate import check_probability, check_scores
+
+GUESS_ASSUMPTIONS = (
+    "every canary was in the training set by its own fair coin, and nothing else depends on the coins",
+    "the guesses are a function of the released model only",
+    "how many guesses are made was fixed beforehand",
+)
+
+
+def check_guess_counts(method: str, n_canaries: int, n_guesses: int, n_correct: int) -> None:
+    """Refuse counts of guesses that are no counts, or do not nest.
+
+    Raises:
+        ConfigError: names the method and what came.
+    """
+    counts = (n_canaries, n_guesses, n_correct)
+    is_whole = all(isinstance(n, numbers.Real) and math.isfinite(n) and float(n).is_integer() for n in counts)
+    if not is_whole or not 0 <= n_correct <= n_guesses <= n_canaries or n_guesses < 1:
+        raise ConfigError(
+            f"{method} needs whole numbers 0 <= n_correct <= n_guesses <= n_canaries and at least one guess; got "
+            f"n_correct {n_correct}, n_guesses {n_guesses}, n_canaries {n_canaries}."
+        )
 
 
 def default_share(n_canaries: int) -> float:

@@ -1,7 +1,6 @@
 """A bound on epsilon from one training run, by guesses about independent fair coins."""
 
 import math
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,15 +12,10 @@ from scipy.optimize import brentq
 from scipy.special import betainc, betaincc, betaln, expit
 
 from privaudit.errors import ConfigError, UnsupportedError
-from privaudit.estimators.guesses import default_share, two_sided_guesses
+from privaudit.estimators.guesses import GUESS_ASSUMPTIONS, check_guess_counts, default_share, two_sided_guesses
 from privaudit.types import AttackResult, AuditDesign, EpsilonEstimate, EstimateKind, Neighbouring, Validity
 from privaudit.validate import check_delta, check_probability
 
-ASSUMPTIONS = (
-    "every canary was in the training set by its own fair coin, and nothing else depends on the coins",
-    "the guesses are a function of the released model only",
-    "how many guesses of either sign are made was fixed beforehand",
-)
 ROOT_TOLERANCE = 1e-9
 
 
@@ -48,7 +42,7 @@ def one_run_p_value(n_canaries: int, n_guesses: int, n_correct: int, epsilon: fl
     >>> f"{one_run_p_value(1000, 1000, 600, 0.0, 0.0):.4e}"
     '1.3642e-10'
     """
-    _check_nested(n_canaries, n_guesses, n_correct)
+    check_guess_counts("one_run", n_canaries, n_guesses, n_correct)
     if not epsilon >= 0.0:
         raise ConfigError(f"epsilon must be at least 0; got {epsilon}.", key="epsilon")
     return min(1.0, _p_value(n_canaries, n_guesses, n_correct, check_delta(delta))(epsilon))
@@ -85,7 +79,7 @@ def one_run(
     >>> round(one_run(1000, 100, 95, delta=1e-5, confidence=0.95).lower, 5)
     2.16518
     """
-    _check_nested(n_canaries, n_guesses, n_correct)
+    check_guess_counts("one_run", n_canaries, n_guesses, n_correct)
     check_delta(delta)
     alpha = 1.0 - check_probability("confidence", confidence)
     return EpsilonEstimate(
@@ -97,7 +91,7 @@ def one_run(
         neighbouring=neighbouring,
         ceiling=_largest_rejected(n_canaries, n_guesses, n_guesses, delta, alpha),
         validity=Validity.VALID,
-        assumptions=ASSUMPTIONS,
+        assumptions=GUESS_ASSUMPTIONS,
         diagnostics={
             "n_canaries": n_canaries,
             "n_guesses": n_guesses,
@@ -105,16 +99,6 @@ def one_run(
             "n_abstained": n_canaries - n_guesses,
         },
     )
-
-
-def _check_nested(n_canaries: int, n_guesses: int, n_correct: int) -> None:
-    counts = (n_canaries, n_guesses, n_correct)
-    is_whole = all(isinstance(n, numbers.Real) and math.isfinite(n) and float(n).is_integer() for n in counts)
-    if not is_whole or not 0 <= n_correct <= n_guesses <= n_canaries or n_guesses < 1:
-        raise ConfigError(
-            "one_run needs whole numbers 0 <= n_correct <= n_guesses <= n_canaries and at least one guess; got "
-            f"n_correct {n_correct}, n_guesses {n_guesses}, n_canaries {n_canaries}."
-        )
 
 
 @lru_cache(maxsize=4096)  # the ceiling of many audits of one size is one number

@@ -109,12 +109,29 @@ def test_estimate_says_what_it_is():
     assert dict(estimate.diagnostics) == {"n_canaries": 1000, "n_guesses": 100, "n_correct": 95, "n_abstained": 900}
 
 
-@pytest.mark.parametrize("counts", [(10, 5, 6), (10, 11, 5), (10, 0, 0), (10, 5, -1), (-1, -1, -1)])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        (10, 5, 4.5),
+        (10, 5.5, 5),
+        (math.nan, 5, 5),
+        ("10", 5, 5),
+        (10, 5, 6),
+        (10, 11, 5),
+        (10, 0, 0),
+        (10, 5, -1),
+        (-1, -1, -1),
+    ],
+)
 def test_counts_that_do_not_nest_are_refused(counts):
     with pytest.raises(ConfigError, match="n_guesses"):
         one_run(*counts, delta=0.0, confidence=0.95)
     with pytest.raises(ConfigError, match="n_guesses"):
         one_run_p_value(*counts, 1.0, 0.0)
+
+
+def test_a_confidence_too_small_to_be_told_from_none_shows_nothing():
+    assert one_run(1000, 100, 95, delta=0.0, confidence=1e-17).lower == 0.0
 
 
 def test_numbers_out_of_range_are_refused():
