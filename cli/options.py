@@ -23,7 +23,9 @@ def training_options(command: Command) -> Command:
     """Add the flags that override a config's keys where things run."""
     for option in (
         click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [config: engine.workers]"),
-        click.option("--engine", type=click.Choice(["inline", "process"]), help="Executor. [config: engine.kind]"),
+        click.option(
+            "--engine", type=click.Choice(["inline", "process", "ray"]), help="Executor. [config: engine.kind]"
+        ),
         click.option("--device", help="auto, cpu or cuda:N. [config: device]"),
         click.option("--seed", type=click.IntRange(min=0), help="Root seed. [config: seed]"),
         click.option("--out", type=click.Path(file_okay=False), help="Folder of the audit. [config: out]"),

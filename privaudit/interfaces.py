@@ -110,8 +110,25 @@ class Executor(Protocol):
 
     name: ClassVar[str]
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        """Yield results as they come, in any order."""
+    def map(
+        self,
+        function: Callable[[Task], Result],
+        tasks: Iterable[Task],
+        *,
+        lost: Callable[[Task, str], Result] | None = None,
+    ) -> Iterator[Result]:
+        """Yield results as they come, in any order.
+
+        Args:
+            function: what to run; it may hold large arrays, a task should not.
+            tasks: one call each; one whose worker died is tried once more on a fresh worker.
+            lost: makes the result of a task that two workers died of, from the task and the reason in one line;
+                ``None`` raises `TrainingError`.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the workers, which are kept from one `map` to the next."""
         ...
 
 

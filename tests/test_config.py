@@ -2,9 +2,11 @@ import pytest
 import yaml
 
 from privaudit.config import DEFAULT_AUDIT, AuditConfig, DpConfig, OptimizerConfig, load_config, parse, read_yaml
+from privaudit.config.audit import ScheduleConfig
 from privaudit.errors import ConfigError
 
 RECIPE = {"steps": 100, "sample_rate": 0.1}
+STEP = {"name": "step", "milestones": [0.5, 0.75], "gamma": 0.1}
 
 
 def check(**keys):
@@ -35,6 +37,8 @@ def test_every_default():
             "epochs": None,
             "batch_size": None,
             "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.0, "weight_decay": 0.0},
+            "schedule": {"name": "constant", "warmup": 0.0, "milestones": [], "gamma": None},
+            "label_smoothing": 0.0,
             "dp": None,
         },
         "design": {"kind": "paired", "n_models": 34, "targets": [0], "population": 0.2},
@@ -44,7 +48,16 @@ def test_every_default():
         "primary": {"attack": "auto", "estimator": "one_run"},
         "confidence": 0.95,
         "control": {"n_models": 8},
-        "engine": {"kind": "process", "workers": "auto", "memory_gb": 2.0},
+        "engine": {
+            "kind": "process",
+            "workers": "auto",
+            "memory_gb": 2.0,
+            "address": None,
+            "gpus_per_worker": None,
+            "trainer": "auto",
+            "precision": "float32",
+            "compile": False,
+        },
         "report": {"formats": ["html", "json", "md"], "audience": "internal"},
     }
     dp = DpConfig(noise_multiplier=1.0)
@@ -148,7 +161,16 @@ def test_unknown_keys_that_look_like_types_are_named(key):
         ),
         ({"primary": {"estimator": "x"}}, None, "primary.estimator is x, which is not among the estimators (one_run)"),
         ({"control": {"n_models": -2}}, "control.n_models", "got -2"),
-        ({"engine": {"kind": "thread"}}, "engine.kind", "'inline' or 'process'"),
+        ({"engine": {"kind": "thread"}}, "engine.kind", "'inline', 'process' or 'ray'"),
+        ({"engine": {"address": "auto"}}, "engine", "address is for kind: ray; this engine is process"),
+        ({"engine": {"kind": "inline", "gpus_per_worker": 1}}, "engine", "gpus_per_worker is for kind: ray"),
+        ({"engine": {"kind": "ray", "gpus_per_worker": 0}}, "engine.gpus_per_worker", "got 0"),
+        ({"engine": {"kind": "ray", "gpus_per_worker": 2}}, "engine.gpus_per_worker", "got 2"),
+        ({"engine": {"kind": "ray", "gpus_per_worker": 0.5}, "device": "cpu"}, None, "is for device cuda"),
+        ({"engine": {"kind": "ray"}, "device": "cuda:1"}, None, "write device: cuda, not cuda:1"),
+        ({"engine": {"trainer": "fast"}}, "engine.trainer", "'auto', 'ensemble' or 'loop'"),
+        ({"engine": {"precision": "float16"}}, "engine.precision", "'float32' or 'bfloat16'"),
+        ({"engine": {"compile": "perhaps"}}, "engine.compile", "boolean"),
         ({"engine": {"workers": 0}}, "engine.workers", "got 0"),
         ({"engine": {"workers": True}}, "engine.workers", "true and false"),
         ({"engine": {"memory_gb": float("inf")}}, "engine.memory_gb", "finite"),
@@ -174,6 +196,46 @@ def test_unknown_keys_that_look_like_types_are_named(key):
         ({"recipe": {**RECIPE, "optimizer": {"momentum": 1.0}}}, "recipe.optimizer.momentum", "less than 1"),
         ({"recipe": {**RECIPE, "optimizer": {"name": "adam", "momentum": 0.9}}}, "recipe.optimizer", "setting of sgd"),
         ({"recipe": {**RECIPE, "optimizer": {"name": "sdg"}}}, "recipe.optimizer.name", "got 'sdg'"),
+        ({"recipe": {**RECIPE, "label_smoothing": 1.0}}, "recipe.label_smoothing", "less than 1; got 1.0"),
+        ({"recipe": {**RECIPE, "label_smoothing": -0.1}}, "recipe.label_smoothing", "got -0.1"),
+        ({"recipe": {**RECIPE, "schedule": "cosin"}}, "recipe.schedule.name", "got 'cosin'"),
+        ({"recipe": {**RECIPE, "schedule": 3}}, "recipe.schedule", "dictionary"),
+        ({"recipe": {**RECIPE, "schedule": {"warmup": 1.0}}}, "recipe.schedule.warmup", "less than 1; got 1.0"),
+        ({"recipe": {**RECIPE, "schedule": {"warm_up": 0.1}}}, "recipe.schedule.warm_up", "warmup"),
+        (
+            {"recipe": {**RECIPE, "schedule": "step"}},
+            "recipe.schedule",
+            "takes milestones (e.g. [0.5, 0.75]) and gamma",
+        ),
+        (
+            {"recipe": {**RECIPE, "schedule": {"name": "step", "milestones": [0.5]}}},
+            "recipe.schedule",
+            "takes milestones",
+        ),
+        ({"recipe": {**RECIPE, "schedule": {"name": "step", "gamma": 0.1}}}, "recipe.schedule", "takes milestones"),
+        ({"recipe": {**RECIPE, "schedule": {**STEP, "gamma": 0}}}, "recipe.schedule.gamma", "got 0"),
+        ({"recipe": {**RECIPE, "schedule": {**STEP, "gamma": 1.1}}}, "recipe.schedule.gamma", "got 1.1"),
+        (
+            {"recipe": {**RECIPE, "schedule": {**STEP, "milestones": [0.5, 1.0]}}},
+            "recipe.schedule.milestones.1",
+            "less than 1; got 1.0",
+        ),
+        (
+            {"recipe": {**RECIPE, "schedule": {**STEP, "milestones": [0.5, 0.5]}}},
+            "recipe.schedule",
+            "milestones must increase and come after warmup 0; got 0.5, 0.5",
+        ),
+        (
+            {"recipe": {**RECIPE, "schedule": {**STEP, "warmup": 0.6}}},
+            "recipe.schedule",
+            "come after warmup 0.6; got 0.5",
+        ),
+        (
+            {"recipe": {**RECIPE, "schedule": {**STEP, "name": "cosine"}}},
+            "recipe.schedule",
+            "milestones and gamma: of the schedule step, not of cosine",
+        ),
+        ({"recipe": {**RECIPE, "schedule": {"gamma": 0.5}}}, "recipe.schedule", "gamma: of the schedule step"),
         ({"recipe": {**RECIPE, "dp": {}}}, "recipe.dp", "give either noise_multiplier or epsilon"),
         (
             {"recipe": {**RECIPE, "dp": {"noise_multiplier": 1, "epsilon": 1}}},
@@ -218,6 +280,13 @@ def test_three_ways_to_name_a_method():
     ]
     assert config.design.targets == "all"
     assert config.engine.workers == 2
+
+
+def test_a_schedule_by_name_or_with_settings_survives_being_stored():
+    assert check(recipe={**RECIPE, "schedule": "cosine"}).recipe.schedule == ScheduleConfig(name="cosine")
+    config = check(recipe={**RECIPE, "schedule": {**STEP, "warmup": 0.1}, "label_smoothing": 0.2})
+    assert config.recipe.schedule.milestones == (0.5, 0.75)
+    assert AuditConfig.model_validate(config.model_dump(mode="json")) == config
 
 
 def test_values_never_change():

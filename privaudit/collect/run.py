@@ -1,7 +1,7 @@
 """Answers a collector's requests with trainings and queries."""
 
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from privaudit.training.pool import run_outcomes, train_models
 from privaudit.training.randomness import isolated_random_state, one_thread, seeds_of_model
 from privaudit.training.weights import load_weights
 from privaudit.types import AuditDesign
+
+QUERIED_TOGETHER = 4  # models in one task: a query is short, and a task has its price
 
 
 def collect(
@@ -39,7 +41,7 @@ def collect(
         progress: called after every model.
 
     Returns:
-        models that diverged.
+        rows of the models that diverged.
     """
     diverged: set[int] = set()
     stages = collector.stages(CollectContext(design=design))
@@ -50,7 +52,7 @@ def collect(
         else:
             lost = query_models(job, request, executor=executor, progress=progress)
         diverged.update(lost)
-        measured = _measured(job.folder, request, lost)
+        measured = _measured(job, request, lost)
         try:
             request = stages.send(measured)
         except StopIteration:
@@ -58,35 +60,51 @@ def collect(
     return sorted(diverged)
 
 
-def _measured(folder: Path, request: Train | Query, lost: list[int]) -> Measured:
+def _measured(job: TrainingJob, request: Train | Query, lost: list[int]) -> Measured:
     models = tuple(model for model in request.models if model not in lost)
-    return Measured(models=models, read=lambda name: AuditFolder(folder).read_signal(name, models))
+    numbers = {model: job.number(model) for model in models}
+    return Measured(models=models, read=lambda name: AuditFolder(job.folder).read_signal(name, numbers))
 
 
 def query_models(
     job: TrainingJob, request: Query, *, executor: Executor, progress: ProgressHook | None = None
 ) -> list[int]:
-    """Query those models whose signals are not on disk yet; return those whose outputs are not finite."""
-    missing = AuditFolder(job.folder).missing_signals(request.signals, request.models)
-    task = partial(query_one, job, tuple(sorted(request.signals)))
+    """Query those models whose signals are not on disk yet; return the rows of those whose outputs are not finite."""
+    numbers = {model: job.number(model) for model in request.models}
+    unmeasured = set(AuditFolder(job.folder).missing_signals(request.signals, numbers.values()))
+    missing = [model for model, number in numbers.items() if number in unmeasured]
+    size = max(QUERIED_TOGETHER, job.plan.group_size)
     return run_outcomes(
-        task, missing, executor=executor, progress=progress, stage="querying", n_total=len(request.models)
+        partial(query_many, job, tuple(sorted(request.signals))),
+        [tuple(missing[start : start + size]) for start in range(0, len(missing), size)],
+        missing,
+        name=job.name,
+        executor=executor,
+        progress=progress,
+        stage="querying",
+        n_total=len(request.models),
     )
 
 
+def query_many(job: TrainingJob, signals: tuple[str, ...], models: Sequence[int]) -> list[Outcome]:
+    """Query the models of some rows, one after the other."""
+    return [query_one(job, signals, model) for model in models]
+
+
 def query_one(job: TrainingJob, signals: tuple[str, ...], model: int) -> Outcome:
-    """Load one model, run every record through it and store the signals."""
+    """Load the model of a row, run every record through it and store the signals."""
     try:
         job.check_code()
-        with one_thread(), isolated_random_state(seeds_of_model(job.seed, model).weights, torch.device(job.device)):
+        number = job.number(model)
+        with one_thread(), isolated_random_state(seeds_of_model(job.seed, number).weights, torch.device(job.device)):
             network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes)
             folder = AuditFolder(job.folder)
-            load_weights(folder.model(model), network)
+            load_weights(folder.model(number), network)
             device = torch.device(job.device)
             logits = query_logits(network.to(device), torch.tensor(job.features).to(device))
         values = signals_from_logits(logits, job.labels)
         for name in signals:
-            folder.write_signal(name, model, values[name], np.arange(len(job.labels)))
+            folder.write_signal(name, number, values[name], np.arange(len(job.labels)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's forward() may raise anything
         is_infinite = isinstance(error, DataError) and not isinstance(error, ShapeError)
         reason = "its outputs are not finite: " if is_infinite else ""

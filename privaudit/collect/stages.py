@@ -12,7 +12,7 @@ class Train:
     """Ask for trained models.
 
     Attributes:
-        models: their numbers.
+        models: their rows in the design.
     """
 
     models: Sequence[int]
@@ -23,7 +23,7 @@ class Query:
     """Ask for signals of trained models on every record.
 
     Attributes:
-        models: their numbers.
+        models: their rows in the design.
         signals: names of built-in signals.
     """
 
@@ -36,7 +36,7 @@ class Measured:
     """What a stage gave.
 
     Attributes:
-        models: models that are there; those that diverged are missing.
+        models: rows of the models that are there; those that diverged are missing.
         read: returns the stored table of a signal by name; nothing is read unless a collector asks.
     """
 

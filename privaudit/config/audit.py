@@ -1,6 +1,7 @@
 """The audit config (``audit.yaml``) as pydantic models."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -76,6 +77,35 @@ class OptimizerConfig(StrictModel):
         return self
 
 
+class ScheduleConfig(StrictModel):
+    """The learning rate over the steps; shares are of a public number of steps, the same for every model."""
+
+    name: Literal["constant", "cosine", "step"] = "constant"
+    warmup: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    milestones: tuple[Fraction, ...] = ()
+    gamma: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_name(cls, value: Any) -> Any:
+        """Accept ``cosine`` for ``{name: cosine}``."""
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _milestones_are_for_step(self) -> "ScheduleConfig":
+        given = [name for name in ("milestones", "gamma") if getattr(self, name) not in ((), None)]
+        if self.name != "step" and given:
+            raise ValueError(f"{' and '.join(given)}: of the schedule step, not of {self.name}. Remove, or name step")
+        if self.name == "step" and len(given) < 2:
+            raise ValueError("the schedule step takes milestones (e.g. [0.5, 0.75]) and gamma (e.g. 0.1)")
+        if any(before >= after for before, after in pairwise((self.warmup, *self.milestones))):
+            raise ValueError(
+                f"milestones must increase and come after warmup {self.warmup:g}; "
+                f"got {', '.join(f'{share:g}' for share in self.milestones)}"
+            )
+        return self
+
+
 class DpConfig(StrictModel):
     """DP-SGD: the noise, or the epsilon it is found for."""
 
@@ -99,6 +129,8 @@ class RecipeConfig(StrictModel):
     epochs: Annotated[int, Field(ge=1)] | None = None
     batch_size: Annotated[int, Field(ge=1)] | None = None
     optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     dp: DpConfig | None = None
 
     @model_validator(mode="after")
@@ -154,9 +186,21 @@ class ControlConfig(StrictModel):
 class EngineConfig(StrictModel):
     """Where the trainings run; enters no digest."""
 
-    kind: Literal["inline", "process"] = "process"
+    kind: Literal["inline", "process", "ray"] = "process"
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     memory_gb: Positive = 2.0
+    address: str | None = None
+    gpus_per_worker: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    trainer: Literal["auto", "ensemble", "loop"] = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
+
+    @model_validator(mode="after")
+    def _cluster_keys_are_for_ray(self) -> "EngineConfig":
+        for key in ("address", "gpus_per_worker"):
+            if self.kind != "ray" and getattr(self, key) is not None:
+                raise ValueError(f"{key} is for kind: ray; this engine is {self.kind}. Remove it")
+        return self
 
 
 class ReportConfig(StrictModel):
@@ -190,6 +234,14 @@ class AuditConfig(StrictModel):
     control: ControlConfig = ControlConfig()
     engine: EngineConfig = EngineConfig()
     report: ReportConfig = ReportConfig()
+
+    @model_validator(mode="after")
+    def _ray_places_the_gpus(self) -> "AuditConfig":
+        if self.engine.kind == "ray" and self.device.startswith("cuda:") and self.device != "cuda:0":
+            raise ValueError(f"engine ray chooses the GPU of each worker itself; write device: cuda, not {self.device}")
+        if self.engine.gpus_per_worker is not None and not self.device.startswith(("auto", "cuda")):
+            raise ValueError(f"engine.gpus_per_worker is for device cuda; the device is {self.device}. Remove it")
+        return self
 
     @model_validator(mode="after")
     def _methods_agree(self) -> "AuditConfig":

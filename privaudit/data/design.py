@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from privaudit.data.seeds import stream_generator
 from privaudit.errors import ConfigError
 from privaudit.types import AuditDesign
-from privaudit.types.design import CONTROL, SHADOW, TARGET, DesignKind
+from privaudit.types.design import CONTROL, FIRST_CONTROL, SHADOW, TARGET, DesignKind, model_name
 
 
 def make_design(
@@ -103,11 +103,32 @@ def paired_coins(n_models: int, n_records: int, seed: int, stream: str = "coins"
     >>> coins.shape, bool((coins[0] + coins[1] == 1).all())
     ((4, 10), True)
     """
-    coins = np.empty((n_models, n_records), dtype=np.uint8)
-    for pair in range(n_models // 2):
-        coins[2 * pair] = stream_generator(seed, stream, pair).integers(0, 2, size=n_records, dtype=np.uint8)
-        coins[2 * pair + 1] = 1 - coins[2 * pair]
+    coins = [_one_of_a_pair(model, n_records, seed, stream) for model in range(n_models)]
+    return np.array(coins, dtype=np.uint8).reshape(n_models, n_records)
+
+
+def coins_of_number(number: int, *, n_records: int, is_population: NDArray[np.bool_], seed: int) -> NDArray[np.uint8]:
+    """Coins of one model of a paired design by its number, also of models that a design does not hold yet.
+
+    Args:
+        number: the model's (see `AuditDesign.numbers`).
+        n_records: number of records.
+        is_population: ``(n_records,)`` True for the records held out of every model.
+        seed: root seed.
+
+    Returns:
+        ``(n_records,)`` uint8; a few records may leave a model with none.
+    """
+    is_control = number >= FIRST_CONTROL
+    stream, place = ("control_coins", number - FIRST_CONTROL) if is_control else ("coins", number)
+    coins = _one_of_a_pair(place, n_records, seed, stream)
+    coins[is_population] = 0
     return coins
+
+
+def _one_of_a_pair(model: int, n_records: int, seed: int, stream: str) -> NDArray[np.uint8]:
+    coins = stream_generator(seed, stream, model // 2).integers(0, 2, size=n_records, dtype=np.uint8)
+    return coins ^ np.uint8(model % 2)
 
 
 def balanced_coins(n_models: int, n_records: int, seed: int) -> NDArray[np.uint8]:
@@ -146,7 +167,7 @@ def _throw_coins(
         coins, pair = balanced_coins(n_models, n_records, seed), np.full(n_models, -1, dtype=np.int64)
     coins = np.vstack([coins, paired_coins(n_control_models, n_records, seed, "control_coins")])
     coins[:, is_population] = 0
-    _check_training_sets(coins)
+    _check_training_sets(coins, n_models)
     return coins, np.concatenate([pair, n_models + _partners(n_control_models)])
 
 
@@ -190,10 +211,12 @@ def _target_numbers(targets: Sequence[int] | Literal["all"], n_models: int) -> l
     return chosen
 
 
-def _check_training_sets(coins: NDArray[np.uint8]) -> None:
+def _check_training_sets(coins: NDArray[np.uint8], n_models: int) -> None:
     empty = np.flatnonzero(~coins.any(axis=1))
     if empty.size:
+        first = int(empty[0])
+        name = model_name(first if first < n_models else FIRST_CONTROL + first - n_models)
         raise ConfigError(
             f"every model must train on at least one record; the coins leave {empty.size} with none "
-            f"(first: model {empty[0]}). Add records, or choose another seed."
+            f"(first: {name}). Add records, or choose another seed."
         )

@@ -11,8 +11,9 @@ from privaudit.errors import StoreError
 from privaudit.interfaces import Attack, AuditInputs, Estimator
 from privaudit.pipeline.control import make_control
 from privaudit.pipeline.findings import accuracy_finding, attack_finding, claim_finding, idle_models
+from privaudit.pipeline.looks import analysis_of, mark_reported, why_spoilt
 from privaudit.pipeline.primary import Primary, check_primary, choose_primary, make_methods
-from privaudit.pipeline.stored import CHANGED, is_changed, read_inputs, stored_claim, stored_config
+from privaudit.pipeline.stored import read_inputs, stored_claim, stored_config
 from privaudit.pipeline.verdict import judge_claim
 from privaudit.store.design_file import read_design
 from privaudit.store.folder import AuditFolder
@@ -30,7 +31,6 @@ from privaudit.types import (
 from privaudit.types.design import CONTROL, SHADOW, TARGET
 
 DEFAULT_DELTA = 1e-5  # of an audit without a claim
-CHANGED_NOTE = f"Exploratory: {CHANGED}."
 COINS_NOTE = (
     "The coins of the target's own records are the only secret; shadows, attack and share of guesses were fixed or "
     "chosen without them. The target's complement takes no part."
@@ -45,7 +45,7 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
         changes: another config, of which attacks, estimators, primary, confidence and report are used.
 
     Returns:
-        the report; a function of the stored files and the config alone.
+        the report; a function of the stored files and the config alone. The manifest notes that somebody has seen it.
 
     Raises:
         StoreError: if the folder holds no whole audit.
@@ -63,38 +63,40 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     delta = claim.delta if claim else DEFAULT_DELTA
     leading = next(estimator for estimator in estimators if estimator.name == config.primary.estimator)
     primary = choose_primary(config, attacks, leading, inputs, delta=delta)
-    changed = is_changed(manifest, config)
+    spoilt = why_spoilt(manifest.looks, analysis_of(config, design))
     findings, carrying = _findings(config, inputs, attacks, estimators, primary, delta)
-    if changed:
-        findings = tuple(_after_the_fact(finding) for finding in findings)
+    if spoilt:
+        findings = tuple(_after_the_fact(finding, spoilt) for finding in findings)
     control = None
     controls = design.models_with_role(CONTROL)
-    if len(controls) and not folder.missing_signals(wanted, controls.tolist()):
+    if len(controls) and not folder.missing_signals(wanted, design.numbers[controls].tolist()):
         attack = next(attack for attack in attacks if attack.name == primary.attack)
         played = read_inputs(folder, design, records, controls, signals=wanted)
         control = make_control(attack, leading, played, delta=delta, confidence=carrying[0].confidence)
-    notes = (*((CHANGED_NOTE,) if changed else ()), *_notes(inputs, n_controls=len(controls), control=control))
+    notes = _notes(inputs, n_controls=len(controls), control=control, spoilt=spoilt)
     verdict = judge_claim(claim, carrying, control) if claim else None
-    if verdict and changed:
-        verdict = replace(verdict, outcome="too_weak", reason=f"No verdict: {CHANGED}. {verdict.reason}")
+    if verdict and spoilt:
+        verdict = replace(verdict, outcome="too_weak", reason=f"No verdict: {spoilt}. {verdict.reason}")
     sections = [Section(kind="mia", title="Membership inference", findings=findings, notes=notes)]
     if params is not None:
         computed = claim_finding(params, delta=delta)
         sections.append(Section(kind="games", title="What the claim allows", findings=(computed,)))
-    return AuditReport(
+    report = AuditReport(
         subject=_subject(folder, design, manifest),
         claim=claim,
         sections=tuple(sections),
         controls=(control,) if control else (),
         verdicts=(verdict,) if verdict else (),
-        provenance=_provenance(manifest, config, design, primary),
+        provenance=_provenance(manifest, config, design, primary, is_spoilt=spoilt is not None),
     )
+    mark_reported(folder.manifest, manifest)
+    return report
 
 
-def _after_the_fact(finding: Finding) -> Finding:
+def _after_the_fact(finding: Finding, reason: str) -> Finding:
     """Take the certificate off estimates whose method was chosen when outcomes could be seen."""
     estimates = tuple(
-        replace(estimate, validity=Validity.HEURISTIC, assumptions=(*estimate.assumptions, CHANGED))
+        replace(estimate, validity=Validity.HEURISTIC, assumptions=(*estimate.assumptions, reason))
         for estimate in finding.estimates
     )
     return replace(finding, estimates=estimates)
@@ -126,8 +128,8 @@ def _findings(
     return tuple(findings), carrying
 
 
-def _notes(inputs: AuditInputs, *, n_controls: int, control: Control | None) -> tuple[str, ...]:
-    notes = [COINS_NOTE]
+def _notes(inputs: AuditInputs, *, n_controls: int, control: Control | None, spoilt: str | None) -> tuple[str, ...]:
+    notes = [*([f"Exploratory: {spoilt}."] if spoilt else []), COINS_NOTE]
     idle = idle_models(inputs)
     if idle:
         shown = ", ".join(map(str, idle[:10])) + (", ..." if len(idle) > 10 else "")
@@ -144,8 +146,8 @@ def _notes(inputs: AuditInputs, *, n_controls: int, control: Control | None) -> 
 
 def _subject(folder: AuditFolder, design: AuditDesign, manifest: Manifest) -> Subject:
     sha = hashlib.sha256()
-    for target in design.models_with_role(TARGET).tolist():
-        path = folder.model(target)
+    for number in design.numbers[design.models_with_role(TARGET)].tolist():
+        path = folder.model(number)
         if not path.exists():
             raise StoreError(
                 f"{path} is missing. Run the same `privaudit run` command again; only it is trained again."
@@ -156,10 +158,12 @@ def _subject(folder: AuditFolder, design: AuditDesign, manifest: Manifest) -> Su
     return Subject(name=name, model_digest=sha.hexdigest(), data_digest=manifest.data["digest"])
 
 
-def _provenance(manifest: Manifest, config: AuditConfig, design: AuditDesign, primary: Primary) -> dict[str, Any]:
+def _provenance(
+    manifest: Manifest, config: AuditConfig, design: AuditDesign, primary: Primary, *, is_spoilt: bool
+) -> dict[str, Any]:
     return {
         "primary": primary._asdict(),
-        "analysis_changed_after_a_report": is_changed(manifest, config),
+        "analysis_changed_after_a_report": is_spoilt,
         "seed": design.seed,
         "coins": {
             "design": design.kind,

@@ -1,7 +1,6 @@
 """What an audit will do, checked before the first model is trained."""
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,12 @@ from privaudit.data.design import make_design
 from privaudit.data.duplicates import draw_records, without_duplicates
 from privaudit.data.sources import load_dataset
 from privaudit.errors import UnsupportedError
+from privaudit.pipeline.looks import analysis_of
 from privaudit.pipeline.primary import check_primary, make_methods
-from privaudit.pipeline.stored import analysis_of
+from privaudit.pipeline.top_up import design_settings
 from privaudit.store.design_file import AuditRecords
 from privaudit.store.manifest import Manifest, library_versions
+from privaudit.training.groups import TrainerPlan
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.recipe import Recipe, resolve_recipe
 from privaudit.types import AuditDesign
@@ -33,6 +34,7 @@ class AuditPlan:
         recipes: the recipe, and the control's as second one where there is a control.
         spec: which model.
         manifest: what the models will be a function of.
+        trainer: how they are trained, once `with_trainer` has said so; nothing is trained without.
     """
 
     config: AuditConfig
@@ -41,6 +43,12 @@ class AuditPlan:
     recipes: tuple[Recipe, ...]
     spec: ModelSpec
     manifest: Manifest
+    trainer: TrainerPlan | None = None
+
+    def with_trainer(self, trainer: TrainerPlan) -> "AuditPlan":
+        """Return the plan with the trainer, which is part of what the models are a function of."""
+        recipe = {**self.manifest.recipe, **trainer.to_dict()}
+        return replace(self, trainer=trainer, manifest=replace(self.manifest, recipe=recipe))
 
     @property
     def records(self) -> AuditRecords:
@@ -118,19 +126,10 @@ def _manifest(
         recipe={
             "model": {**model, "code": spec.code_digests()},
             "variants": [recipe.to_dict() for recipe in recipes],
-            "trainer": "loop",
             "device_type": device_type,
-            "memory_gb": None,  # the loop trains one model at a time; a batched trainer records its budget here
         },
-        design={
-            "kind": design.kind,
-            "n_models": config.design.n_models,
-            "n_controls": len(design.models_with_role("control")),
-            "population": config.design.population,
-            "seed": design.seed,
-            "coins": hashlib.sha256(design.is_in.tobytes()).hexdigest(),
-        },
+        design=design_settings(design, population=config.design.population),
         versions=library_versions(),
         config=config.model_dump(mode="json", exclude=set(LEFT_OF_THE_SEAM)),
-        analysis=analysis_of(config),
+        looks=(analysis_of(config, design),),
     )

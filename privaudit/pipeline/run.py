@@ -13,12 +13,14 @@ from privaudit.data.dataset import Dataset
 from privaudit.errors import ConfigError, TrainingError
 from privaudit.interfaces import ProgressHook
 from privaudit.pipeline.analyse import analyse
+from privaudit.pipeline.looks import with_looks_of
 from privaudit.pipeline.plan import AuditPlan, make_plan
+from privaudit.pipeline.top_up import check_stored
 from privaudit.report.write import write_reports
 from privaudit.store.atomic import write_text
 from privaudit.store.design_file import write_design
 from privaudit.store.folder import AuditFolder
-from privaudit.store.manifest import check_same, joint_versions, read_manifest, write_manifest
+from privaudit.store.manifest import joint_versions, read_manifest, write_manifest
 from privaudit.store.tensors import check_whole
 from privaudit.types import AuditReport
 from privaudit.types.design import CONTROL
@@ -116,22 +118,31 @@ def prepare(
         accept_versions: use models that were trained with other library versions.
     """
     from privaudit.training.check import check_network
+    from privaudit.training.choose_trainer import choose_trainer
     from privaudit.training.device import resolve_device
 
     device = resolve_device(config.device)
     plan = make_plan(config, dataset=dataset, base=base, device_type=device.partition(":")[0])
     check_network(plan.spec, plan.dataset, is_private=plan.recipes[0].dp is not None)
+    trainer = choose_trainer(
+        config.engine,
+        spec=plan.spec,
+        dataset=plan.dataset,
+        recipes=plan.recipes,
+        device_type=device.partition(":")[0],
+    )
+    plan = plan.with_trainer(trainer)
     folder = AuditFolder(Path(config.out))
     manifest = plan.manifest
     if folder.manifest.exists():
         stored = read_manifest(folder.manifest)
-        check_same(stored, manifest, folder.path, accept_versions=accept_versions)
+        check_stored(stored, manifest, plan.design, folder.path, accept_versions=accept_versions)
         manifest = replace(manifest, versions=joint_versions(stored.versions, manifest.versions))
-        if (folder.path / "report.json").exists():  # outcomes were seen: the first analysis stays on record
-            manifest = replace(manifest, analysis=stored.analysis)
+        manifest = with_looks_of(stored, manifest)
         for path in sorted((folder.path / "models").glob("*.safetensors")):
             check_whole(path)
     folder.create()
+    # the manifest comes last: until it names the added models, the folder is unfinished, and the same command goes on
     write_design(folder.design, plan.design, plan.records)
     write_manifest(folder.manifest, manifest)
     return plan
@@ -152,9 +163,21 @@ def collect_signals(plan: AuditPlan, *, progress: ProgressHook | None = None) ->
     config = plan.config
     device = resolve_device(config.device)
     out = Path(config.out).resolve()
-    job = make_job(plan.dataset, plan.design, spec=plan.spec, recipes=plan.recipes, device=device, folder=out)
-    engine = make_executor(config.engine.kind, config.engine.workers, device_type=device.partition(":")[0])
-    diverged = collect(ShadowCollector(), job, plan.design, executor=engine, progress=progress)
+    assert plan.trainer is not None  # prepare() chose it
+    job = make_job(
+        plan.dataset,
+        plan.design,
+        spec=plan.spec,
+        recipes=plan.recipes,
+        device=device,
+        folder=out,
+        plan=plan.trainer,
+    )
+    engine = make_executor(config.engine, device_type=device.partition(":")[0], logs=out / "logs")
+    try:
+        diverged = collect(ShadowCollector(), job, plan.design, executor=engine, progress=progress)
+    finally:
+        engine.close()
     lost = [model for model in diverged if plan.design.role[model] != CONTROL]
     if lost:
         raise TrainingError(

@@ -1,7 +1,6 @@
 """Reads an audit's files back: config, signals, claim."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,28 +9,13 @@ from privaudit.config import AuditConfig, parse
 from privaudit.errors import StoreError
 from privaudit.estimators import pld_claim
 from privaudit.interfaces import AuditInputs
+from privaudit.pipeline.looks import ANALYSIS
 from privaudit.store.design_file import AuditRecords
 from privaudit.store.folder import AuditFolder
 from privaudit.store.manifest import Manifest
 from privaudit.types import AuditDesign, DpSgdParams, Neighbouring, PrivacyClaim
 
-ANALYSIS = ("attacks", "estimators", "primary", "confidence")
 RIGHT_OF_THE_SEAM = (*ANALYSIS, "report")
-CHANGED = (
-    "the analysis was changed after a first report on the same coins: its bounds hold at their confidence only for "
-    "somebody who had not seen that report"
-)
-
-
-def analysis_of(config: AuditConfig) -> dict[str, Any]:
-    """Return what an analysis is made of, as the manifest keeps it."""
-    content = config.model_dump(mode="json")
-    return {part: content[part] for part in ANALYSIS}
-
-
-def is_changed(manifest: Manifest, config: AuditConfig) -> bool:
-    """Tell whether another analysis was reported on these coins before."""
-    return bool(manifest.analysis) and dict(manifest.analysis) != analysis_of(config)
 
 
 def stored_config(manifest: Manifest, changes: AuditConfig | None) -> AuditConfig:
@@ -56,7 +40,7 @@ def read_inputs(
         folder: the audit's folder.
         design: its design.
         records: its records.
-        models: numbers of the models, which become the usable ones.
+        models: rows of the models in the design, which become the usable ones.
         signals: names of the signals; others in the folder are left alone.
 
     Raises:
@@ -64,7 +48,8 @@ def read_inputs(
         CorruptStoreError: if a file is damaged.
     """
     names = sorted(set(signals))
-    missing = folder.missing_signals(names, models.tolist())
+    numbers = dict(zip(models.tolist(), design.numbers[models].tolist(), strict=True))
+    missing = folder.missing_signals(names, numbers.values())
     if missing:
         raise StoreError(
             f"{folder.path} is not finished: signals of {len(missing)} of {len(models)} models are missing. "
@@ -74,7 +59,7 @@ def read_inputs(
         design=design,
         labels=records.labels,
         groups=records.groups,
-        signals={name: folder.read_signal(name, models.tolist()) for name in names},
+        signals={name: folder.read_signal(name, numbers) for name in names},
         usable=models,
     )
 

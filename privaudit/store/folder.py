@@ -1,7 +1,7 @@
 """The folder of one audit: where each file lies, and which are done."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from privaudit.errors import CorruptStoreError, StoreError
 from privaudit.store.atomic import write_text
 from privaudit.store.tensors import load_arrays, save_arrays
 from privaudit.types import SignalTable
+from privaudit.types.design import FIRST_CONTROL
 
 _OURS = frozenset(
     {".gitignore", "manifest.json", "design.safetensors", "models", "signals", "timings.json"}
@@ -22,7 +23,7 @@ _OURS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class AuditFolder:
-    """Paths and contents of an audit's folder.
+    """Paths and contents of an audit's folder; models go by their numbers (`AuditDesign.numbers`), never by their rows.
 
     Attributes:
         path: the folder; it holds coins, which are secret, so it is private to its owner and ignored by git.
@@ -77,50 +78,53 @@ class AuditFolder:
         """Every clock."""
         return self.path / "timings.json"
 
-    def model(self, model: int) -> Path:
+    def model(self, number: int) -> Path:
         """Weights of one model."""
-        return self.path / "models" / f"{model:05d}.safetensors"
+        return self.path / "models" / _file_name(number)
 
-    def signal(self, name: str, model: int) -> Path:
+    def signal(self, name: str, number: int) -> Path:
         """One signal of one model."""
-        return self.path / "signals" / name / f"{model:05d}.safetensors"
+        return self.path / "signals" / name / _file_name(number)
 
-    def missing_models(self, models: Iterable[int]) -> list[int]:
-        """Those of ``models`` that are still to be trained."""
-        return [model for model in models if not self.model(model).exists()]
+    def missing_models(self, numbers: Iterable[int]) -> list[int]:
+        """Those of ``numbers`` whose models are still to be trained."""
+        return [number for number in numbers if not self.model(number).exists()]
 
-    def missing_signals(self, names: Iterable[str], models: Iterable[int]) -> list[int]:
-        """Those of ``models`` for which a signal is still to be collected."""
+    def missing_signals(self, names: Iterable[str], numbers: Iterable[int]) -> list[int]:
+        """Those of ``numbers`` for whose models a signal is still to be collected."""
         wanted = list(names)
-        return [model for model in models if not all(self.signal(name, model).exists() for name in wanted)]
+        return [number for number in numbers if not all(self.signal(name, number).exists() for name in wanted)]
 
-    def write_signal(self, name: str, model: int, values: NDArray[np.float64], records: NDArray[np.int64]) -> None:
+    def write_signal(self, name: str, number: int, values: NDArray[np.float64], records: NDArray[np.int64]) -> None:
         """Store ``(n_measured_records, n_queries)`` values of one model."""
-        path = self.signal(name, model)
+        path = self.signal(name, number)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _cannot_make(path.parent, error) from None
         save_arrays(path, {"values": values, "record_index": records})
 
-    def forget_signals(self, model: int) -> None:
+    def forget_signals(self, number: int) -> None:
         """Delete what was measured on a model that is trained anew."""
-        for path in self.path.glob(f"signals/*/{model:05d}.safetensors"):
+        for path in self.path.glob(f"signals/*/{_file_name(number)}"):
             path.unlink(missing_ok=True)
 
-    def read_signal(self, name: str, models: Iterable[int]) -> SignalTable:
+    def read_signal(self, name: str, models: Mapping[int, int]) -> SignalTable:
         """Read one signal of many models.
 
         Args:
             name: the signal.
-            models: numbers of the models, at least one, each of which must have been measured on the same records.
+            models: row in the design -> number of each model, at least one; each must have been measured on the same
+                records.
+
+        Returns:
+            the table; its ``model_index`` holds the rows.
 
         Raises:
             StoreError: if a file is missing.
             CorruptStoreError: if a file is damaged.
         """
-        wanted = list(models)
-        parts = [self._read_part(name, model) for model in wanted]
+        parts = [self._read_part(name, number) for number in models.values()]
         if not parts:
             raise StoreError(f"{self.path}: no model was measured for {name}. Run the audit again.")
         first = parts[0]["record_index"]
@@ -132,16 +136,21 @@ class AuditFolder:
         return SignalTable(
             name=name,
             values=np.stack([part["values"] for part in parts]),
-            model_index=np.array(wanted),
+            model_index=np.array(list(models)),
             record_index=first,
         )
 
-    def _read_part(self, name: str, model: int) -> dict[str, NDArray[Any]]:
-        path = self.signal(name, model)
+    def _read_part(self, name: str, number: int) -> dict[str, NDArray[Any]]:
+        path = self.signal(name, number)
         part = load_arrays(path)
         if not part.keys() >= {"values", "record_index"} or part["values"].shape[:1] != part["record_index"].shape:
             raise CorruptStoreError(f"{path} holds no signal. Delete this file and run the same command again.")
         return part
+
+
+def _file_name(number: int) -> str:
+    stem = f"{number:05d}" if number < FIRST_CONTROL else f"control-{number - FIRST_CONTROL:05d}"
+    return f"{stem}.safetensors"
 
 
 def _is_ours(entry: Path) -> bool:

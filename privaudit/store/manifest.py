@@ -12,7 +12,7 @@ from privaudit._version import __version__
 from privaudit.errors import CorruptStoreError, StoreError, StoreVersionError
 from privaudit.store.atomic import write_text
 
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 LIBRARIES = ("numpy", "opacus", "torch")  # what the bytes of a trained model depend on
 ANALYSIS_LIBRARIES = ("numpy", "scipy")  # what the numbers of a report depend on
 
@@ -42,7 +42,9 @@ class Manifest:
         design: settings of the design.
         versions: of the libraries.
         config: the audit config, without what enters no digest (out, engine, device names).
-        analysis: the attacks, estimators, primary and confidence of the first report; never changed once it is there.
+        looks: the analyses asked for, in order, each with its targets and number of models; all but the last were
+            reported.
+        is_reported: the last look was reported, too: somebody has seen outcomes of these models.
     """
 
     data: Mapping[str, Any]
@@ -50,7 +52,8 @@ class Manifest:
     design: Mapping[str, Any]
     versions: Mapping[str, str]
     config: Mapping[str, Any] = field(default_factory=dict)
-    analysis: Mapping[str, Any] = field(default_factory=dict)
+    looks: tuple[Mapping[str, Any], ...] = ()
+    is_reported: bool = False
 
     def digests(self) -> dict[str, str]:
         """One digest per part."""
@@ -92,7 +95,9 @@ def read_manifest(path: Path) -> Manifest:
 def _checked(content: Mapping[str, Any]) -> Manifest:
     """Return the manifest that was read, if its parts still have the digests they were written with."""
     manifest = Manifest(
-        **{part: dict(content[part]) for part in ("data", "recipe", "design", "versions", "config", "analysis")}
+        **{part: dict(content[part]) for part in ("data", "recipe", "design", "versions", "config")},
+        looks=tuple(dict(look) for look in content["looks"]),
+        is_reported=bool(content["is_reported"]),
     )
     changed = [part for part, value in manifest.digests().items() if content["digests"].get(part) != value]
     if changed:
@@ -100,7 +105,9 @@ def _checked(content: Mapping[str, Any]) -> Manifest:
     return manifest
 
 
-def check_same(stored: Manifest, wanted: Manifest, folder: Path, *, accept_versions: bool = False) -> None:
+def check_same(
+    stored: Manifest, wanted: Manifest, folder: Path, *, accept_versions: bool = False, why: str = ""
+) -> None:
     """Refuse to use models that were made from something else.
 
     Args:
@@ -108,6 +115,7 @@ def check_same(stored: Manifest, wanted: Manifest, folder: Path, *, accept_versi
         wanted: the manifest of the audit asked for.
         folder: for the message.
         accept_versions: use models of other library versions.
+        why: a sentence on what the design may change, for the message.
 
     Raises:
         StoreVersionError: names the settings that differ.
@@ -119,9 +127,9 @@ def check_same(stored: Manifest, wanted: Manifest, folder: Path, *, accept_versi
         if changes:
             shown = "; ".join(changes[:4]) + ("; ..." if len(changes) > 4 else "")
             more = " (or --accept-versions to use them as they are)" if part == "versions" else ""
+            rule = f"{why} C" if why and part == "design" else "Old models are never reused: c"
             raise StoreVersionError(
-                f"{folder} holds models of another audit: {shown}. Old models are never reused: choose another --out, "
-                f"or delete that folder{more}."
+                f"{folder} holds models of another audit: {shown}. {rule}hoose another --out, or delete that folder{more}."
             )
 
 

@@ -30,7 +30,7 @@ def shuffled_batches(n: int, *, batch_size: int, epochs: int, rng: np.random.Gen
     One record left over joins the batch before it: BatchNorm cannot train on one record, and whether one is left over
     is a matter of each model's coins.
     """
-    n_batches = _batches_per_epoch(n, batch_size)
+    n_batches = batches_per_epoch(n, batch_size)
     for _ in range(epochs):
         order = rng.permutation(n)
         for batch in range(n_batches):
@@ -38,7 +38,8 @@ def shuffled_batches(n: int, *, batch_size: int, epochs: int, rng: np.random.Gen
             yield order[batch * batch_size : n if is_last else (batch + 1) * batch_size]
 
 
-def _batches_per_epoch(n: int, batch_size: int) -> int:
+def batches_per_epoch(n: int, batch_size: int) -> int:
+    """Number of shuffled batches that n records are cut into."""
     n_batches = math.ceil(n / batch_size)
     return n_batches - 1 if n_batches > 1 and batch_size > 1 and n % batch_size == 1 else n_batches
 
@@ -49,4 +50,12 @@ def recipe_batches(recipe: Recipe, n: int, rng: np.random.Generator) -> tuple[It
         return poisson_batches(n, sample_rate=recipe.sample_rate, steps=recipe.steps, rng=rng), recipe.steps
     assert recipe.epochs is not None and recipe.batch_size is not None
     batches = shuffled_batches(n, batch_size=recipe.batch_size, epochs=recipe.epochs, rng=rng)
-    return batches, recipe.epochs * _batches_per_epoch(n, recipe.batch_size)
+    return batches, n_steps(recipe, n)
+
+
+def n_steps(recipe: Recipe, n: int) -> int:
+    """Number of steps of a model with n records."""
+    if recipe.steps is not None:
+        return recipe.steps
+    assert recipe.epochs is not None and recipe.batch_size is not None
+    return recipe.epochs * batches_per_epoch(n, recipe.batch_size)

@@ -8,6 +8,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from privaudit.data.dataset import Dataset
 from privaudit.errors import UnsupportedError
+from privaudit.training.mixed_records import refuse_mixed_records
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.networks import build_network, check_outputs
 from privaudit.training.randomness import isolated_random_state, one_thread
@@ -23,7 +24,8 @@ def check_network(spec: ModelSpec, dataset: Dataset, *, is_private: bool) -> Non
 
     Raises:
         ConfigError: if it cannot be built.
-        UnsupportedError: if its outputs are no classification, or a layer has no per-record gradient.
+        UnsupportedError: if its outputs are no classification, a layer has no per-record gradient, or the model mixes the
+            records of a batch under DP.
     """
     with one_thread(), isolated_random_state(0, torch.device("cpu")):
         network = build_network(spec, record_shape=dataset.record_shape, n_classes=dataset.n_classes)
@@ -40,6 +42,9 @@ def check_network(spec: ModelSpec, dataset: Dataset, *, is_private: bool) -> Non
             f"DP-SGD needs a gradient per record, and this model has layers without: {reason} "
             "Replace BatchNorm by GroupNorm, or take the layer out."
         )
+    if is_private and spec.train is None:
+        with one_thread():
+            refuse_mixed_records(network, torch.tensor(dataset.features[:4]))
 
 
 def _refuse_what_mixes_records(network: nn.Module) -> None:

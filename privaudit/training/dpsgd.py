@@ -16,8 +16,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from privaudit.errors import UnsupportedError
 from privaudit.training.batches import poisson_batches
-from privaudit.training.loop import classification_loss, make_optimizer
+from privaudit.training.loop import make_optimizer, set_learning_rate
+from privaudit.training.loss import classification_loss
 from privaudit.training.recipe import Recipe
+from privaudit.training.schedule import learning_rate_at, learning_rates
 
 
 def train_private(
@@ -30,6 +32,9 @@ def train_private(
     noise_seed: int,
 ) -> None:
     """Train a model in place with DP-SGD.
+
+    A schedule does not change the claim: the noise is relative to the clip, and the rate is a public function of the
+    step's number.
 
     Args:
         network: the model, on the device of the data.
@@ -46,17 +51,19 @@ def train_private(
     rows = list(poisson_batches(len(features), sample_rate=recipe.sample_rate, steps=recipe.steps, rng=rng))
     # sampler + batch_size None: one indexing call per batch; an empty batch stays an empty batch
     loader = DataLoader(TensorDataset(features, labels), sampler=rows, batch_size=None)
+    rates = learning_rates(recipe.schedule, lr=recipe.optimizer.lr, n_steps=recipe.schedule_steps)
     noise = torch.Generator(device=features.device).manual_seed(noise_seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Opacus's notes on secure_mode and hooks, once per model
         network.train()  # Opacus refuses a model in evaluation mode
         private, optimizer = _make_private(network, loader, recipe, noise)
-        for batch, wanted in loader:
+        for step, (batch, wanted) in enumerate(loader):
             optimizer.zero_grad()
             if len(wanted):
-                classification_loss(private(batch), wanted).backward()  # type: ignore[no-untyped-call]
+                classification_loss(private(batch), wanted, recipe.label_smoothing).backward()  # type: ignore[no-untyped-call]
             else:
                 _no_gradients(network)
+            set_learning_rate(optimizer, learning_rate_at(rates, step))
             optimizer.step()
         private.remove_hooks()
 

@@ -1,18 +1,16 @@
 """Where trainings run; the same tasks give the same bytes on every executor."""
 
 import os
-import threading
-import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
-from privaudit.errors import TrainingError
+from privaudit.config.audit import EngineConfig
+from privaudit.errors import ConfigError
 from privaudit.interfaces import Executor, Result, Task
-
-WATCH, WATCH_SECONDS = "privaudit-parent-watch", 0.5
+from privaudit.training.process_executor import ProcessExecutor
+from privaudit.training.ray_executor import RayExecutor
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,63 +20,18 @@ class InlineExecutor:
     name: ClassVar[str] = "inline"
     workers: int = 1
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        """Yield results in the order of the tasks."""
+    def map(
+        self,
+        function: Callable[[Task], Result],
+        tasks: Iterable[Task],
+        *,
+        lost: Callable[[Task, str], Result] | None = None,
+    ) -> Iterator[Result]:
+        """Yield results in the order of the tasks; nothing is retried, since what kills a task kills this process."""
         return map(function, tasks)
 
-
-@dataclass(frozen=True, slots=True)
-class ProcessExecutor:
-    """Worker processes (joblib's loky), one thread each.
-
-    Attributes:
-        workers: number of processes.
-    """
-
-    name: ClassVar[str] = "process"
-    workers: int
-
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-        """Yield results as they come; a closed generator or an interrupt ends the workers."""
-        from joblib import Parallel, delayed, parallel_config
-        from joblib.externals.loky import BrokenProcessPool, get_reusable_executor
-
-        with parallel_config(backend="loky", inner_max_num_threads=1):
-            parallel = Parallel(n_jobs=self.workers, return_as="generator_unordered", batch_size=1)
-            work = partial(_in_worker, function, os.getpid())
-            results = parallel(delayed(work)(task) for task in tasks)
-        finished = False
-        try:
-            for result in results:  # noqa: UP028 - `yield from` would close joblib's generator outside of the finally
-                yield result
-            finished = True
-        except BrokenProcessPool as error:
-            raise TrainingError(
-                "a worker process died (out of memory, or killed). Finished models are kept: run the same command "
-                "again, with fewer --workers or with --engine inline."
-            ) from error
-        finally:
-            # what is in flight after an interrupt is lost on purpose; finished files are on disk already
-            if not finished:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # joblib's remark that tasks were cancelled
-                    results.close()
-                    # reuse=True: with other arguments loky would first wait for every running task
-                    get_reusable_executor(reuse=True, kill_workers=True).shutdown(wait=False, kill_workers=True)
-
-
-def _in_worker(function: Callable[[Task], Result], parent: int, task: Task) -> Result:
-    """Run a task in a worker that ends with its parent, however that ended."""
-    if os.getppid() == parent and not any(thread.name == WATCH for thread in threading.enumerate()):
-        threading.Thread(target=_end_with_parent, args=(parent,), name=WATCH, daemon=True).start()
-    return function(task)
-
-
-def _end_with_parent(parent: int) -> None:
-    """Leave at once when the parent is gone (killed): files are written whole or not at all, so nothing breaks."""
-    while os.getppid() == parent:
-        time.sleep(WATCH_SECONDS)
-    os._exit(1)
+    def close(self) -> None:
+        """Nothing runs."""
 
 
 def available_cores() -> int:
@@ -86,13 +39,26 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def make_executor(kind: str, workers: int | str, *, device_type: str = "cpu") -> Executor:
-    """Build an executor.
+def make_executor(engine: EngineConfig, *, device_type: str = "cpu", logs: Path | None = None) -> Executor:
+    """Build an executor; the caller closes it.
 
     Args:
-        kind: ``inline`` or ``process``.
-        workers: a number, or ``auto``: one per core on the CPU, one on an accelerator.
-        device_type: where the models are trained.
+        engine: the config's ``engine``; ``workers: auto`` is one per core on the CPU, one on an accelerator.
+        device_type: where the models are trained: ``cpu``, ``cuda`` or ``mps``.
+        logs: folder for what workers print; ``None`` = stderr.
+
+    Raises:
+        ConfigError: if GPUs are asked for and the models are trained elsewhere.
     """
-    count = (available_cores() if device_type == "cpu" else 1) if workers == "auto" else int(workers)
-    return InlineExecutor() if kind == "inline" else ProcessExecutor(workers=count)
+    if engine.gpus_per_worker is not None and device_type != "cuda":
+        raise ConfigError(
+            f"engine.gpus_per_worker is for device cuda; the models are trained on {device_type}. Remove it.",
+            key="engine.gpus_per_worker",
+        )
+    if engine.kind == "inline":
+        return InlineExecutor()
+    workers = (available_cores() if device_type == "cpu" else 1) if engine.workers == "auto" else engine.workers
+    if engine.kind == "process":
+        return ProcessExecutor(workers, logs)
+    gpus = (engine.gpus_per_worker or 1.0) if device_type == "cuda" else 0.0
+    return RayExecutor(workers, engine.address, gpus, logs)

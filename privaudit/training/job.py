@@ -10,20 +10,23 @@ from numpy.typing import NDArray
 
 from privaudit.data.dataset import Dataset
 from privaudit.errors import ConfigError
+from privaudit.training.groups import ONE_BY_ONE, TrainerPlan
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.recipe import Recipe
 from privaudit.types import AuditDesign
+from privaudit.types.design import DesignKind, model_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingJob:
-    """Data, coins and recipes of one audit.
+    """Data, coins and recipes of one audit; a row is a model's place in the design, a number names it for good.
 
     Attributes:
         features: ``(n_records, ...)`` float32.
         labels: ``(n_records,)`` int64.
         n_classes: number of classes.
         is_in: ``(n_models, n_records)`` the coins.
+        numbers: ``(n_models,)`` number of each row's model, which names its seeds and files.
         variant: ``(n_models,)`` row of ``recipes`` that each model is trained with.
         recipes: recipe of each variant.
         spec: which model.
@@ -31,12 +34,16 @@ class TrainingJob:
         device: e.g. ``cpu`` or ``cuda:0``.
         folder: the audit's folder.
         code: digests of the user's files when the job was made.
+        plan: trainer and groups.
+        design_kind: ``paired`` or ``balanced``.
+        is_population: ``(n_records,)`` True for records held out of every model.
     """
 
     features: NDArray[np.float32]
     labels: NDArray[np.int64]
     n_classes: int
     is_in: NDArray[np.uint8]
+    numbers: NDArray[np.int64]
     variant: NDArray[np.int64]
     recipes: tuple[Recipe, ...]
     spec: ModelSpec
@@ -44,14 +51,25 @@ class TrainingJob:
     device: str
     folder: Path
     code: Mapping[str, str]
+    plan: TrainerPlan
+    design_kind: DesignKind
+    is_population: NDArray[np.bool_]
 
-    def members(self, model: int) -> NDArray[np.int64]:
-        """Records that a model trains on."""
-        return np.flatnonzero(self.is_in[model])
+    def members(self, row: int) -> NDArray[np.int64]:
+        """Records that the model of a row trains on."""
+        return np.flatnonzero(self.is_in[row])
 
-    def recipe(self, model: int) -> Recipe:
-        """The recipe of a model."""
-        return self.recipes[int(self.variant[model])]
+    def recipe(self, row: int) -> Recipe:
+        """The recipe of a row's model."""
+        return self.recipes[int(self.variant[row])]
+
+    def number(self, row: int) -> int:
+        """The number of a row's model."""
+        return int(self.numbers[row])
+
+    def name(self, row: int) -> str:
+        """What users call a row's model."""
+        return model_name(self.number(row))
 
     def check_code(self) -> None:
         """Refuse files of the user's that changed since the audit began: half the models would be of another kind.
@@ -75,7 +93,14 @@ class TrainingJob:
 
 
 def make_job(
-    dataset: Dataset, design: AuditDesign, *, spec: ModelSpec, recipes: tuple[Recipe, ...], device: str, folder: Path
+    dataset: Dataset,
+    design: AuditDesign,
+    *,
+    spec: ModelSpec,
+    recipes: tuple[Recipe, ...],
+    device: str,
+    folder: Path,
+    plan: TrainerPlan = ONE_BY_ONE,
 ) -> TrainingJob:
     """Put a job together.
 
@@ -86,12 +111,14 @@ def make_job(
         recipes: recipe of each variant of the design.
         device: where to train, resolved (never ``auto``).
         folder: the audit's folder.
+        plan: trainer and groups; by default one model at a time.
     """
     shared: dict[str, Any] = {"features": dataset.features, "labels": dataset.labels, "n_classes": dataset.n_classes}
     absolute = replace(spec, base=(spec.base or Path()).resolve())  # a worker may have another working folder
     return TrainingJob(
         **shared,
         is_in=design.is_in,
+        numbers=design.numbers,
         variant=design.variant,
         recipes=recipes,
         spec=absolute,
@@ -99,4 +126,7 @@ def make_job(
         device=device,
         folder=folder.resolve(),
         code=absolute.code_digests(),
+        plan=plan,
+        design_kind=design.kind,
+        is_population=design.is_population,
     )

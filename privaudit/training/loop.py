@@ -6,21 +6,9 @@ from torch import nn
 
 from privaudit.config import OptimizerConfig
 from privaudit.training.batches import recipe_batches
+from privaudit.training.loss import classification_loss
 from privaudit.training.recipe import Recipe
-
-
-def classification_loss(output: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return the summed cross-entropy; one output z per record counts as the two logits (0, z).
-
-    Args:
-        output: ``(n, n_classes)``, ``(n, 1)`` or ``(n,)`` logits.
-        labels: ``(n,)`` classes.
-    """
-    if output.ndim < 2:  # 0 where a model squeezes a batch of one record
-        output = output.reshape(len(labels), -1)
-    if output.shape[1] == 1:
-        output = torch.cat([torch.zeros_like(output), output], dim=1)
-    return nn.functional.cross_entropy(output, labels, reduction="sum")
+from privaudit.training.schedule import learning_rate_at, learning_rates
 
 
 def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
@@ -31,6 +19,12 @@ def make_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.O
         )
     kind = torch.optim.Adam if config.name == "adam" else torch.optim.AdamW
     return kind(network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Let the optimizer's next step use a learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
 
 
 def train_plain(
@@ -50,15 +44,17 @@ def train_plain(
     """
     optimizer = make_optimizer(network, recipe.optimizer)
     batches, _ = recipe_batches(recipe, len(features), rng)
+    rates = learning_rates(recipe.schedule, lr=recipe.optimizer.lr, n_steps=recipe.schedule_steps)
     network.train()
-    for rows in batches:
+    for step, rows in enumerate(batches):
         picked = torch.from_numpy(rows).to(features.device)
         optimizer.zero_grad()
         if len(rows):
-            loss = classification_loss(network(features[picked]), labels[picked])
+            loss = classification_loss(network(features[picked]), labels[picked], recipe.label_smoothing)
             (loss / (recipe.expected_batch_size or len(rows))).backward()  # type: ignore[no-untyped-call]
         else:  # a Poisson batch; many a user's forward() cannot run 0 records
             _no_gradients(network)
+        set_learning_rate(optimizer, learning_rate_at(rates, step))
         optimizer.step()
 
 

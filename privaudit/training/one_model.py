@@ -1,4 +1,4 @@
-"""Trains model number t of a job and stores it."""
+"""Trains the model of one row of a job and stores it."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from privaudit.training.weights import save_weights, weights_are_finite
 
 
 class Outcome(NamedTuple):
-    """How one model's work ended; errors travel as text, since not every exception survives a process border."""
+    """How the work on one row's model ended; errors travel as text, as not every exception survives a process border."""
 
     model: int
     error: str = ""
@@ -31,7 +31,7 @@ def train_one(job: TrainingJob, model: int) -> Outcome:
 
     Args:
         job: the audit's job.
-        model: number of the model.
+        model: row of the model.
 
     Returns:
         the outcome; a model whose weights are not finite is reported and not stored.
@@ -43,8 +43,8 @@ def train_one(job: TrainingJob, model: int) -> Outcome:
             network = trained_network(job, model)
         if not weights_are_finite(network):
             return Outcome(model, "its weights are not finite", diverged=True)
-        folder.forget_signals(model)
-        save_weights(folder.model(model), network)
+        folder.forget_signals(job.number(model))
+        save_weights(folder.model(job.number(model)), network)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's model and training function may raise anything
         return Outcome(model, describe_failure(job, error))
     return Outcome(model)
@@ -61,9 +61,9 @@ def describe_failure(job: TrainingJob, error: BaseException) -> str:
 
 
 def trained_network(job: TrainingJob, model: int) -> nn.Module:
-    """Build and train one model; a function of the job and the model's number only."""
+    """Build and train the model of a row; a function of its number, coins and recipe only."""
     device = torch.device(job.device)
-    seeds = seeds_of_model(job.seed, model)
+    seeds = seeds_of_model(job.seed, job.number(model))
     rows = job.members(model)
     features = torch.from_numpy(job.features[rows]).to(device)
     labels = torch.from_numpy(job.labels[rows]).to(device)
@@ -89,7 +89,7 @@ def _train_with_user_code(
     assert job.spec.train is not None
     train = load_function(job.spec.train, job.spec.base)
     wanted = _shapes(network)
-    seed = seeds_of_model(job.seed, model).batches
+    seed = seeds_of_model(job.seed, job.number(model)).batches
     trained = train(network, features, labels, recipe=job.recipe(model), seed=seed)
     if not isinstance(trained, nn.Module):
         raise ConfigError(

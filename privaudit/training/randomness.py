@@ -14,16 +14,17 @@ from privaudit.data.seeds import model_seed
 
 
 class ModelSeeds(NamedTuple):
-    """Independent seeds of one model: initial weights and dropout, batches, noise."""
+    """Independent seeds of one model: initial weights (and the loop's dropout), batches, noise, a group's dropout."""
 
     weights: int
     batches: int
     noise: int
+    dropout: int
 
 
 def seeds_of_model(root: int, model: int) -> ModelSeeds:
     """Derive a model's seeds from the root seed and its number alone, so that workers cannot change them."""
-    words = model_seed(root, model).generate_state(3, dtype=np.uint64)
+    words = model_seed(root, model).generate_state(4, dtype=np.uint64)
     return ModelSeeds(*(int(word) >> 1 for word in words))
 
 

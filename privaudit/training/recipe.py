@@ -1,10 +1,11 @@
 """What to train, as data: resolved once, the same for every model."""
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from privaudit.config import OptimizerConfig, RecipeConfig
+from privaudit.config.audit import ScheduleConfig
 from privaudit.errors import ConfigError
 from privaudit.estimators import noise_for_epsilon
 from privaudit.types import DpSgdParams
@@ -35,7 +36,10 @@ class Recipe:
         epochs: passes over the model's records in shuffled batches, or ``None``.
         batch_size: size of those batches, or ``None``.
         expected_batch_size: the public constant that Poisson batches are divided by, or ``None``.
+        schedule_steps: public number of steps that the schedule is spread over; a model may have more or fewer.
         optimizer: name and settings.
+        schedule: how the learning rate moves; no part of a DP claim, since the noise is relative to the clip.
+        label_smoothing: share of the wanted probability that is spread evenly over all classes.
         dp: clip and noise, or ``None``.
     """
 
@@ -44,7 +48,10 @@ class Recipe:
     epochs: int | None
     batch_size: int | None
     expected_batch_size: float | None
+    schedule_steps: int
     optimizer: OptimizerConfig
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    label_smoothing: float = 0.0
     dp: DpRecipe | None
 
     def without_privacy(self) -> "Recipe":
@@ -64,7 +71,11 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-able values, for the manifest."""
-        return {**asdict(self), "optimizer": self.optimizer.model_dump()}
+        return {
+            **asdict(self),
+            "optimizer": self.optimizer.model_dump(),
+            "schedule": self.schedule.model_dump(mode="json"),
+        }
 
 
 def resolve_recipe(config: RecipeConfig, *, n_canaries: int) -> Recipe:
@@ -97,9 +108,19 @@ def resolve_recipe(config: RecipeConfig, *, n_canaries: int) -> Recipe:
         epochs=epochs,
         batch_size=batch,
         expected_batch_size=expected_batch,
+        schedule_steps=_schedule_steps(steps, epochs, batch, expected_set),
         optimizer=config.optimizer,
+        schedule=config.schedule,
+        label_smoothing=config.label_smoothing,
         dp=_resolve_dp(config, steps, rate),
     )
+
+
+def _schedule_steps(steps: int | None, epochs: int | None, batch_size: int | None, expected_set: float) -> int:
+    if steps is not None:
+        return steps
+    assert epochs is not None and batch_size is not None  # RecipeConfig allows no other combination
+    return epochs * max(1, math.ceil(expected_set / batch_size))
 
 
 def _resolve_dp(config: RecipeConfig, steps: int | None, rate: float | None) -> DpRecipe | None:

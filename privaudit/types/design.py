@@ -16,6 +16,16 @@ Unit = Literal["record", "model"]
 Access = Literal["score", "label"]
 
 SHADOW, TARGET, REFERENCE, CONTROL = "shadow", "target", "reference", "control"
+FIRST_CONTROL = 2**31  # number of the first control model: beyond every row, and one 32-bit word of a seed
+
+
+def model_name(number: int) -> str:
+    """Return what users call the model of a number.
+
+    >>> model_name(17), model_name(FIRST_CONTROL + 3)
+    ('model 17', 'control 3')
+    """
+    return f"model {number}" if number < FIRST_CONTROL else f"control {number - FIRST_CONTROL}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,12 +92,23 @@ class AuditDesign:
         return int(self.is_in.shape[1])
 
     @property
+    def numbers(self) -> NDArray[np.int64]:
+        """``(n_models,)`` the number that names each row's seed and files, the same however many models are added.
+
+        A target's or shadow's is its row; the j-th control's is ``FIRST_CONTROL + j``.
+        """
+        numbers = np.arange(self.n_models, dtype=np.int64)
+        controls = self.models_with_role(CONTROL)
+        numbers[controls] = FIRST_CONTROL + np.arange(len(controls))
+        return numbers
+
+    @property
     def coin_records(self) -> NDArray[np.int64]:
         """Records whose membership was drawn by a coin (all but the population)."""
         return np.flatnonzero(~self.is_population)
 
     def models_with_role(self, *roles: str) -> NDArray[np.int64]:
-        """Numbers of the models that have one of ``roles``."""
+        """Rows of the models that have one of ``roles``."""
         return np.flatnonzero(np.isin(self.role, roles))
 
 

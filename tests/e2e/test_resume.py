@@ -1,10 +1,13 @@
 """Interrupts lose at most the models in flight; the same seed gives the same bytes everywhere."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import time
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +62,48 @@ def test_kill_nine_of_the_parent_alone(command, small):
 def test_process_workers_give_the_bytes_of_inline(command, small, workers):
     command("run", command.config(), "--out", "elsewhere", "--engine", "process", "--workers", workers, "--quiet")
     assert reports(command.folder / "elsewhere") == reports(small)
+
+
+def worker_of(process, marker):
+    """A worker of a run: a descendant of its process, known by its command line."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if marker in (path / "cmdline").read_text() and str(process.pid) in ancestors(path.name):
+                return int(path.name)
+    return None
+
+
+def ancestors(pid):
+    while pid not in ("0", "1"):
+        pid = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[1]
+        yield pid
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds workers in /proc, which is Linux's")
+@pytest.mark.parametrize(
+    ("engine", "marker"),
+    [
+        ("process", "popen_loky"),
+        pytest.param(
+            "ray",
+            "ray::answer_in_ray",
+            marks=pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed: privaudit[ray]"),
+        ),
+    ],
+)
+def test_a_killed_worker_changes_nothing(command, small, engine, marker):
+    process = command.start("run", command.config(), "--out", "out", "--engine", engine, "--workers", "2", "-q")
+    models = command.folder / "out" / "models"
+    victims = []
+
+    def is_time():
+        if models.exists() and any(models.iterdir()):
+            victims.append(worker_of(process, marker))
+        return bool(victims and victims[-1])
+
+    kill_when(process, is_time, lambda _: os.kill(victims[-1], signal.SIGKILL))
+    assert process.returncode == 0
+    assert reports(command.folder / "out") == reports(small)
 
 
 def test_interrupt_says_what_to_do(command):

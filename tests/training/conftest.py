@@ -56,6 +56,7 @@ def make_recipe(*, noise=1.0, clip=1.0, lr=0.5, momentum=0.0, name="sgd", steps=
         epochs=None,
         batch_size=None,
         expected_batch_size=expected,
+        schedule_steps=steps,
         optimizer=OptimizerConfig(name=name, lr=lr, momentum=momentum),
         dp=DpRecipe(noise_multiplier=noise, max_grad_norm=clip, delta=1e-5) if dp else None,
     )

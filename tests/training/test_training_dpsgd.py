@@ -12,7 +12,8 @@ from privaudit.errors import UnsupportedError
 from privaudit.training.batches import poisson_batches
 from privaudit.training.check import check_buffers, check_network
 from privaudit.training.dpsgd import train_private
-from privaudit.training.loop import classification_loss, train_plain
+from privaudit.training.loop import train_plain
+from privaudit.training.loss import classification_loss
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.one_model import train_one, trained_network
 from privaudit.training.randomness import seeds_of_model

@@ -21,6 +21,7 @@ def by_epoch(epochs, batch_size, lr=0.5):
         epochs=epochs,
         batch_size=batch_size,
         expected_batch_size=None,
+        schedule_steps=1,
         optimizer=OptimizerConfig(lr=lr),
         dp=None,
     )

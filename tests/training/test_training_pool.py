@@ -1,4 +1,3 @@
-import contextlib
 import os
 import time
 from functools import partial
@@ -15,7 +14,7 @@ from privaudit.errors import ConfigError, TrainingError
 from privaudit.interfaces import Progress
 from privaudit.store.folder import AuditFolder
 from privaudit.training.check import check_network
-from privaudit.training.executors import InlineExecutor, ProcessExecutor, make_executor
+from privaudit.training.executors import InlineExecutor, ProcessExecutor
 from privaudit.training.job import make_job
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.one_model import Outcome, train_one
@@ -316,13 +315,3 @@ def test_an_interrupt_ends_the_workers_at_once(tmp_path):
             n_total=4,
         )
     assert time.monotonic() - start < 20
-
-
-def test_executors_by_name():
-    assert make_executor("inline", 3) == InlineExecutor()
-    assert make_executor("process", 3) == ProcessExecutor(workers=3)
-    assert make_executor("process", "auto").workers >= 1
-    assert make_executor("process", "auto", device_type="cuda").workers == 1
-    assert list(ProcessExecutor(workers=1).map(abs, [-1, 2])) == [1, 2]
-    with contextlib.closing(ProcessExecutor(workers=1).map(abs, [-1, 2])) as results:
-        assert next(results) == 1

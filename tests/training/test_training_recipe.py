@@ -68,3 +68,33 @@ def test_the_control_differs_in_dp_alone():
     assert control.dp is None
     assert {**control.to_dict(), "dp": 0} == {**recipe.to_dict(), "dp": 0}
     assert json.loads(json.dumps(recipe.to_dict()))["optimizer"]["name"] == "sgd"
+
+
+@pytest.mark.parametrize(
+    ("n_canaries", "batching", "steps"),
+    [
+        (3200, {"steps": 100, "sample_rate": 0.1}, 100),
+        (3200, {"steps": 100, "sample_rate": 0.1, "dp": DP}, 100),
+        (3200, {"epochs": 3, "batch_size": 160}, 30),
+        (3201, {"epochs": 3, "batch_size": 160}, 33),  # 1600.5 records are 11 batches
+        (3200, {"epochs": 3, "batch_size": 160, "dp": DP}, 30),
+        (3200, {"epochs": 3, "batch_size": 5000}, 3),
+        (0, {"epochs": 3, "batch_size": 10}, 3),
+    ],
+)
+def test_schedules_are_spread_over_a_public_number_of_steps(n_canaries, batching, steps):
+    assert resolve(n_canaries, **batching).schedule_steps == steps
+
+
+def test_schedule_and_label_smoothing_enter_the_digest_and_the_control():
+    schedule = {"name": "step", "milestones": [0.5, 0.75], "gamma": 0.1}
+    plain = resolve(epochs=3, batch_size=160, dp=DP)
+    recipe = resolve(epochs=3, batch_size=160, dp=DP, schedule=schedule, label_smoothing=0.1)
+    assert (plain.schedule.name, plain.label_smoothing) == ("constant", 0.0)
+    stored = recipe.to_dict()
+    assert stored["schedule"] == {**schedule, "warmup": 0.0}
+    assert (stored["label_smoothing"], stored["schedule_steps"]) == (0.1, 30)
+    assert json.loads(json.dumps(stored)) == stored
+    control = recipe.without_privacy()
+    assert (control.schedule, control.label_smoothing) == (recipe.schedule, 0.1)
+    assert recipe.dp_sgd_params() == plain.dp_sgd_params()

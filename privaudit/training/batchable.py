@@ -1,0 +1,196 @@
+"""Tries, before anything is trained, whether models can be trained side by side, and what a record costs in memory.
+
+Two models with weights of their own are run as one network and one after the other, in float64: outputs, and every
+weight's (clipped) gradient must be the same. So code that mixes records, that reads the batch size or that keeps random
+numbers of its own is found by what it computes, not by its name.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from privaudit.data.dataset import Dataset
+from privaudit.training.ensemble_step import OPACUS_EPSILON, EnsembleStep
+from privaudit.training.loss import classification_loss
+from privaudit.training.model_spec import ModelSpec
+from privaudit.training.networks import build_network, describe
+from privaudit.training.randomness import isolated_random_state, one_thread
+from privaudit.training.recipe import DpRecipe, Recipe
+from privaudit.training.stacked_convolution import StackedConvolution
+from privaudit.training.stacked_layers import NotBatchableError
+from privaudit.training.stacked_network import StackedNetwork
+from privaudit.training.without_dropout import without_dropout
+
+PROBED = 4  # records per model
+TOLERANCE = 1e-9
+SHRINK = 2  # float64 here, float32 in training
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkProbe:
+    """What is known of a network that can be trained batched.
+
+    Attributes:
+        n_weights: trained numbers of one model.
+        bytes_per_record: what one record of one model keeps in memory in a training step.
+        has_convolution: whether convolutions take part.
+    """
+
+    n_weights: int
+    bytes_per_record: int
+    has_convolution: bool
+
+
+def probe_network(spec: ModelSpec, dataset: Dataset, recipe: Recipe) -> NetworkProbe:
+    """Compare two models run as one with the same two run singly.
+
+    Args:
+        spec: which model.
+        dataset: the records; a few are used.
+        recipe: how to train.
+
+    Raises:
+        NotBatchableError: says why models of this kind must be trained one at a time.
+    """
+    if spec.train is not None:
+        raise NotBatchableError(f"{spec.train} trains the models itself")
+    with one_thread():
+        networks = [_build(spec, dataset, seed).double() for seed in (0, 1)]
+        _check_buffers(networks)
+        n = min(PROBED, dataset.n_records)
+        features, labels = torch.tensor(dataset.features[:n]).double(), torch.tensor(dataset.labels[:n])
+        try:
+            return _compare(networks, features, labels, recipe)
+        except NotBatchableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the user's forward() may raise anything
+            raise NotBatchableError(f"it cannot run two models as one ({describe(error)})") from error
+
+
+def _build(spec: ModelSpec, dataset: Dataset, seed: int) -> nn.Module:
+    with isolated_random_state(seed, torch.device("cpu")):
+        return build_network(spec, record_shape=dataset.record_shape, n_classes=dataset.n_classes)
+
+
+def _check_buffers(networks: Sequence[nn.Module]) -> None:
+    """One template runs all models, so what is no weight must be the same in all."""
+    first, second = (dict(network.named_buffers()) for network in networks)
+    for name, buffer in first.items():
+        if name not in second or not torch.equal(buffer, second[name]):
+            raise NotBatchableError(f"its buffer {name} differs from model to model")
+
+
+def _compare(networks: list[nn.Module], features: torch.Tensor, labels: torch.Tensor, recipe: Recipe) -> NetworkProbe:
+    stacked = StackedNetwork(networks)
+    before = {name: buffer.clone() for name, buffer in networks[0].named_buffers()}
+    n = len(features)
+    rows = torch.arange(n).expand(2, n)
+    with without_dropout(), isolated_random_state(0, features.device):
+        for mode in (False, True):
+            _compare_outputs(stacked, networks, features, training=mode)
+        of_records = [_record_gradients(network, features, labels, recipe.label_smoothing) for network in networks]
+        tried = replace(recipe, dp=_halfway_clip(recipe.dp, of_records))
+        step = EnsembleStep(stacked, features, labels, recipe=tried)
+        with _counted_bytes(besides=stacked.values) as kept:
+            step.add_gradients(rows, None, keep=False)
+        _check_moved(before, stacked.template)
+    wanted = [_clipped_sums(gradients, tried) for gradients in of_records]
+    _compare_gradients(stacked, wanted)
+    scratch = max((layer.scratch_numbers() * 8 for layer in stacked.layers), default=0)
+    return NetworkProbe(
+        n_weights=len(stacked.values) // 2,
+        bytes_per_record=(kept[0] + features[0].numel() * 8 * 2 * n) // (SHRINK * 2 * n) + scratch // SHRINK,
+        has_convolution=any(isinstance(layer, StackedConvolution) for layer in stacked.template.modules()),
+    )
+
+
+def _compare_outputs(
+    stacked: StackedNetwork, networks: Sequence[nn.Module], features: torch.Tensor, *, training: bool
+) -> None:
+    stacked.template.train(training)
+    with torch.no_grad():
+        got = stacked.forward(torch.cat([features, features]))
+        wanted = torch.cat([network.train(training)(features).reshape(len(features), -1) for network in networks])
+    if not _same(got.reshape(len(wanted), -1), wanted):
+        raise NotBatchableError("its outputs for a record change with the other records of the batch")
+
+
+def _record_gradients(
+    network: nn.Module, features: torch.Tensor, labels: torch.Tensor, label_smoothing: float
+) -> list[dict[str, torch.Tensor]]:
+    """Return every record's gradient, by plain automatic differentiation."""
+    weights = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
+    output = network(features)
+    output = output.reshape(len(features), -1)
+    found = []
+    for row in range(len(features)):
+        loss = classification_loss(output[row : row + 1], labels[row : row + 1], label_smoothing)
+        parts = torch.autograd.grad(loss, list(weights.values()), retain_graph=True, allow_unused=True)
+        found.append(
+            {
+                name: torch.zeros_like(weight) if part is None else part
+                for (name, weight), part in zip(weights.items(), parts, strict=True)
+            }
+        )
+    return found
+
+
+def _norms(gradients: Sequence[dict[str, torch.Tensor]]) -> list[float]:
+    return [float(torch.cat([part.reshape(-1) for part in record.values()]).norm()) for record in gradients]
+
+
+def _halfway_clip(dp: DpRecipe | None, of_records: Sequence[Sequence[dict[str, torch.Tensor]]]) -> DpRecipe | None:
+    """Return a clip that some of the probed records exceed and some do not, so that both are tried."""
+    if dp is None:
+        return None
+    norms = sorted(norm for gradients in of_records for norm in _norms(gradients))
+    return replace(dp, max_grad_norm=max(norms[len(norms) // 2], 1e-6))
+
+
+def _clipped_sums(gradients: Sequence[dict[str, torch.Tensor]], recipe: Recipe) -> dict[str, torch.Tensor]:
+    clip = None if recipe.dp is None else recipe.dp.max_grad_norm
+    factors = [1.0 if clip is None else min(1.0, clip / (norm + OPACUS_EPSILON)) for norm in _norms(gradients)]
+    divisor = recipe.expected_batch_size or len(gradients)
+    return {
+        name: torch.stack([factor * record[name] for factor, record in zip(factors, gradients, strict=True)]).sum(0)
+        / divisor
+        for name in gradients[0]
+    }
+
+
+def _compare_gradients(stacked: StackedNetwork, wanted: Sequence[dict[str, torch.Tensor]]) -> None:
+    for name, block in stacked.blocks.items():
+        if not _same(block, torch.stack([sums[name] for sums in wanted])):
+            raise NotBatchableError(f"the gradient of {name} is another one when models run as one")
+
+
+def _same(got: torch.Tensor, wanted: torch.Tensor) -> bool:
+    finite = wanted[wanted.isfinite()].abs()
+    scale = float(finite.max()) if len(finite) else 0.0
+    return torch.allclose(got, wanted, rtol=0.0, atol=TOLERANCE * scale, equal_nan=True)
+
+
+def _check_moved(before: dict[str, torch.Tensor], template: nn.Module) -> None:
+    for name, buffer in template.named_buffers():
+        if name in before and not torch.equal(before[name], buffer):
+            raise NotBatchableError(f"its buffer {name} changes in training")
+
+
+@contextmanager
+def _counted_bytes(*, besides: torch.Tensor) -> Iterator[list[int]]:
+    """Count the bytes that a step keeps for its backward pass, and as much again for the gradients that replace them."""
+    seen = {besides.untyped_storage().data_ptr()}
+    total = [0]
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in seen:
+            seen.add(storage.data_ptr())
+            total[0] += 2 * storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield total

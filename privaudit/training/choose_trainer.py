@@ -1,0 +1,78 @@
+"""Decides how an audit's models are trained: side by side where that computes the same, else one at a time."""
+
+from collections.abc import Sequence
+
+from privaudit.config.audit import EngineConfig
+from privaudit.data.dataset import Dataset
+from privaudit.errors import UnsupportedError
+from privaudit.training.batchable import NetworkProbe, probe_network
+from privaudit.training.groups import TrainerPlan, plan_groups
+from privaudit.training.model_spec import ModelSpec
+from privaudit.training.recipe import Recipe
+from privaudit.training.stacked_layers import NotBatchableError
+
+ASKED_FOR = "engine.trainer asks for it"
+
+
+def choose_trainer(
+    engine: EngineConfig, *, spec: ModelSpec, dataset: Dataset, recipes: Sequence[Recipe], device_type: str
+) -> TrainerPlan:
+    """Return the plan that every worker follows.
+
+    Args:
+        engine: trainer, memory budget, precision.
+        spec: which model.
+        dataset: the records; a few are run through the model.
+        recipes: of every variant of the design.
+        device_type: ``cpu`` or an accelerator.
+
+    Raises:
+        UnsupportedError: if the batched trainer, or an option of it, was asked for and cannot serve.
+    """
+    try:
+        if engine.trainer == "loop":
+            raise NotBatchableError(ASKED_FOR)
+        probes = [probe_network(spec, dataset, recipe) for recipe in recipes]
+    except NotBatchableError as error:
+        _refuse_what_needs_the_ensemble(engine, str(error))
+        return TrainerPlan(trainer="loop", reason=str(error))
+    resident = 0 if device_type == "cpu" else dataset.features.nbytes
+    plans = [
+        _plan_of(recipe, probe, device_type=device_type, memory_gb=engine.memory_gb, resident_bytes=resident)
+        for recipe, probe in zip(recipes, probes, strict=True)
+    ]
+    return TrainerPlan(
+        trainer="ensemble",
+        group_size=min(size for size, _ in plans),
+        most_records=min((most for _, most in plans if most is not None), default=None),
+        memory_gb=engine.memory_gb,
+        precision=engine.precision,
+        compiled=engine.compile,
+    )
+
+
+def _plan_of(
+    recipe: Recipe, probe: NetworkProbe, *, device_type: str, memory_gb: float, resident_bytes: int
+) -> tuple[int, int | None]:
+    return plan_groups(
+        recipe,
+        n_weights=probe.n_weights,
+        bytes_per_record=probe.bytes_per_record,
+        has_convolution=probe.has_convolution,
+        device_type=device_type,
+        memory_gb=memory_gb,
+        resident_bytes=resident_bytes,
+    )
+
+
+def _refuse_what_needs_the_ensemble(engine: EngineConfig, reason: str) -> None:
+    wanted = {
+        "engine.trainer: ensemble": engine.trainer == "ensemble",
+        f"engine.precision: {engine.precision}": engine.precision != "float32",
+        "engine.compile: true": engine.compile,
+    }
+    asked = [name for name, is_asked in wanted.items() if is_asked]
+    if asked:
+        raise UnsupportedError(
+            f"{asked[0]} needs models that can be trained side by side, and these cannot: {reason}. Remove the key."
+        )
