@@ -140,11 +140,13 @@ class Progress:
         stage: what is being done, e.g. ``training``.
         done: units finished.
         total: units in all.
+        note: what a user should know about this stage, in one sentence, or "".
     """
 
     stage: str
     done: int
     total: int
+    note: str = ""
 
 
 ProgressHook = Callable[[Progress], None]

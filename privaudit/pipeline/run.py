@@ -11,7 +11,7 @@ from typing import Any
 from privaudit.config import AuditConfig, load_config, parse
 from privaudit.data.dataset import Dataset
 from privaudit.errors import ConfigError, TrainingError
-from privaudit.interfaces import ProgressHook
+from privaudit.interfaces import Progress, ProgressHook
 from privaudit.pipeline.analyse import analyse
 from privaudit.pipeline.looks import with_looks_of
 from privaudit.pipeline.plan import AuditPlan, make_plan
@@ -102,6 +102,7 @@ def train_shadows(
     checked, folder_of_config = _read_config(config)
     where = base if base is not None else folder_of_config
     plan = prepare(checked, dataset=dataset, base=where, accept_versions=accept_versions)
+    _say_how(plan, progress)
     collect_signals(plan, progress=progress)
     return Path(checked.out)
 
@@ -185,6 +186,14 @@ def collect_signals(plan: AuditPlan, *, progress: ProgressHook | None = None) ->
             "be left out of an audit. Lower recipe.optimizer.lr; finished models of this recipe stay in the folder.",
             models=lost,
         )
+
+
+def _say_how(plan: AuditPlan, progress: ProgressHook | None) -> None:
+    """Tell a user who did not ask for it that the slower trainer is used, and why."""
+    if progress is not None and plan.trainer is not None and plan.trainer.is_fallback:
+        total = plan.design.n_models
+        note = f"one model at a time, since these cannot be trained side by side: {plan.trainer.reason}."
+        progress(Progress(stage="training", done=0, total=total, note=note))
 
 
 def _read_config(config: AuditConfig | Mapping[str, Any] | str | Path | None) -> tuple[AuditConfig, Path | None]:

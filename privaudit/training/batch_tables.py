@@ -64,8 +64,9 @@ def shuffled_tables(n: int, *, batch_size: int, epochs: int, rng: np.random.Gene
     n_full = n - last
     for _ in range(epochs):
         order = rng.permutation(n)
-        rows = np.zeros((n_batches, max(int(sizes.max()), last)), dtype=np.int64)
-        rows[:-1, :batch_size] = order[:n_full].reshape(n_batches - 1, batch_size)
+        rows = np.zeros((n_batches, int(sizes.max())), dtype=np.int64)
+        if n_full:  # a single batch may be narrower than batch_size
+            rows[:-1, :batch_size] = order[:n_full].reshape(n_batches - 1, batch_size)
         rows[-1, :last] = order[n_full:]
         yield StepTable(rows, sizes)
 
@@ -145,11 +146,12 @@ class _Queue:
         taken: list[StepTable] = []
         while n_steps > 0 and self.available():
             table = self._table
-            part = StepTable(self._members[table.rows[:n_steps]], table.sizes[:n_steps])
+            part = StepTable(table.rows[:n_steps], table.sizes[:n_steps])
             self._table = StepTable(table.rows[n_steps:], table.sizes[n_steps:])
             taken.append(part)
             n_steps -= len(part.sizes)
-        return _joined(taken)
+        joined = _joined(taken)
+        return StepTable(self._members[joined.rows], joined.sizes)  # its padding too is among the members
 
 
 def _joined(tables: Sequence[StepTable]) -> StepTable:

@@ -66,7 +66,7 @@ def probe_network(spec: ModelSpec, dataset: Dataset, recipe: Recipe) -> NetworkP
             return _compare(networks, features, labels, recipe)
         except NotBatchableError:
             raise
-        except Exception as error:  # noqa: BLE001 - the user's forward() may raise anything
+        except Exception as error:
             raise NotBatchableError(f"it cannot run two models as one ({describe(error)})") from error
 
 

@@ -35,7 +35,7 @@ def choose_trainer(
         probes = [probe_network(spec, dataset, recipe) for recipe in recipes]
     except NotBatchableError as error:
         _refuse_what_needs_the_ensemble(engine, str(error))
-        return TrainerPlan(trainer="loop", reason=str(error))
+        return TrainerPlan(trainer="loop", reason=str(error), is_fallback=engine.trainer != "loop")
     resident = 0 if device_type == "cpu" else dataset.features.nbytes
     plans = [
         _plan_of(recipe, probe, device_type=device_type, memory_gb=engine.memory_gb, resident_bytes=resident)

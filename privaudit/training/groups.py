@@ -31,6 +31,7 @@ class TrainerPlan:
     Attributes:
         trainer: ``ensemble`` (side by side) or ``loop`` (one at a time).
         reason: why it is the loop, or "".
+        is_fallback: whether the loop is used although nobody asked for it.
         group_size: models trained side by side.
         most_records: records per model in one pass, or None for whole batches.
         memory_gb: the declared budget of a group, or None for the loop.
@@ -40,6 +41,7 @@ class TrainerPlan:
 
     trainer: Trainer
     reason: str = ""
+    is_fallback: bool = False
     group_size: int = 1
     most_records: int | None = None
     memory_gb: float | None = None

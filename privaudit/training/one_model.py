@@ -9,8 +9,7 @@ from torch import nn
 from privaudit.data.user_code import load_function
 from privaudit.errors import ConfigError, PrivauditError
 from privaudit.store.folder import AuditFolder
-from privaudit.training.check import check_buffers
-from privaudit.training.dpsgd import train_private
+from privaudit.training.buffers import check_buffers
 from privaudit.training.job import TrainingJob
 from privaudit.training.loop import train_plain
 from privaudit.training.networks import build_network, describe
@@ -74,6 +73,8 @@ def trained_network(job: TrainingJob, model: int) -> nn.Module:
         if job.spec.train is not None:
             network = _train_with_user_code(job, network, features, labels, model)
         elif recipe.dp is not None:
+            from privaudit.training.dpsgd import train_private  # Opacus: seconds that other workers need not spend
+
             buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
             train_private(network, features, labels, recipe=recipe, rng=rng, noise_seed=seeds.noise)
             check_buffers(buffers, network)

@@ -7,7 +7,6 @@ from typing import Any
 from privaudit.config import OptimizerConfig, RecipeConfig
 from privaudit.config.audit import ScheduleConfig
 from privaudit.errors import ConfigError
-from privaudit.estimators import noise_for_epsilon
 from privaudit.types import DpSgdParams
 
 
@@ -129,6 +128,8 @@ def _resolve_dp(config: RecipeConfig, steps: int | None, rate: float | None) -> 
     assert steps is not None and rate is not None  # RecipeConfig allows no other combination under dp
     noise = config.dp.noise_multiplier
     if noise is None:
+        from privaudit.estimators import noise_for_epsilon  # seconds that workers need not spend
+
         assert config.dp.epsilon is not None
         try:
             noise = noise_for_epsilon(config.dp.epsilon, delta=config.dp.delta, sample_rate=rate, steps=steps)

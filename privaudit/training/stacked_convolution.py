@@ -10,6 +10,7 @@ Source: Rochette, Manoel and Tramel, "Efficient Per-Example Gradient Computation
 
 import torch
 from torch import nn
+from torch.nn.grad import conv2d_weight
 
 from privaudit.training.stacked_layers import NotBatchableError, StackedLayer, sequence_norms, squares
 
@@ -203,7 +204,7 @@ class StackedConvolution(StackedLayer):
         folded = images.view(self.n_models, -1, *images.shape[1:])
         parts = gradient.view(self.n_models, -1, *gradient.shape[1:])
         for model, kernel in enumerate(self._kernels().detach()):
-            sums = nn.grad.conv2d_weight(
+            sums: torch.Tensor = conv2d_weight(  # type: ignore[no-untyped-call]
                 folded[model], kernel.shape, parts[model], self.stride, self.padding, self.dilation, self.groups
             )
             self._put_one("weight", model, sums, beta)

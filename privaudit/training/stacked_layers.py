@@ -16,6 +16,8 @@ import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
+ROUNDINGS = 8  # of a float in a sum of products, taken generously
+
 
 class NotBatchableError(Exception):
     """A network, or what it does with a batch, that must be trained one model at a time; the text says why."""
@@ -134,9 +136,9 @@ class StackedLinear(StackedLayer):
         self.input_norms = None
 
     def reads(self, records: torch.Tensor) -> bool:
-        """Tell whether the input is these very numbers, perhaps in another shape."""
+        """Tell whether the input is these very numbers, perhaps in another shape, and nobody changed them since."""
         rows = self._kept
-        if rows is None or self._length != 1:
+        if rows is None or self._length != 1 or records._version:
             return False
         return rows.data_ptr() == records.data_ptr() and rows.numel() == records.numel()
 
@@ -168,142 +170,10 @@ class StackedLinear(StackedLayer):
             self._put("bias", outer.sum(dim=1), beta)
 
 
-class StackedEmbedding(StackedLayer):
-    """``nn.Embedding`` of K models, on ``(n_models * n_records, ...)`` whole numbers."""
-
-    kind = "Embedding"
-
-    def __init__(self, single: nn.Embedding, n_models: int) -> None:
-        """See the base."""
-        super().__init__(single, n_models)
-        if single.max_norm is not None or single.scale_grad_by_freq or single.sparse:
-            raise NotBatchableError("an Embedding with max_norm, scale_grad_by_freq or sparse")
-        self.padding_idx = single.padding_idx
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Look each model's numbers up in its own table."""
-        n_rows, width = self.weight.shape[1:]
-        folded = inputs.reshape(self.n_models, -1)
-        first = torch.arange(self.n_models, device=inputs.device) * n_rows
-        # a number out of range must fail as in a single model, not read another model's row
-        is_row = (folded >= 0) & (folded < n_rows)
-        places = torch.where(is_row, folded + first[:, None], self.n_models * n_rows)
-        output = nn.functional.embedding(places, self.weight.view(-1, width))
-        self.keep(inputs, output)
-        return output.view(*inputs.shape, width)
-
-    def _rows(self, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return ``(n_records of all models, length)`` numbers and their gradients; padding has none."""
-        numbers = self.taken().long()
-        numbers = numbers.reshape(len(numbers), -1)
-        rows = gradient.reshape(*numbers.shape, -1).to(self.weight.dtype)
-        if self.padding_idx is not None:
-            rows = rows * (numbers != self.padding_idx).unsqueeze(-1)
-        return numbers, rows
-
-    def square_norms(self, gradient: torch.Tensor) -> torch.Tensor:
-        """See the base: places with the same number add up before they are squared."""
-        numbers, rows = self._rows(gradient)
-        same = (numbers[:, :, None] == numbers[:, None, :]).to(rows.dtype)
-        return ((rows @ rows.mT) * same).sum(dim=(1, 2)).view(self.n_models, -1)
-
-    def add_sums(self, gradient: torch.Tensor, factors: torch.Tensor | None, beta: float) -> None:
-        """See the base."""
-        numbers, rows = self._rows(gradient)
-        if factors is not None:
-            rows = rows * factors.reshape(-1, 1, 1)
-        n_rows, width = self.weight.shape[1:]
-        first = torch.arange(self.n_models, device=numbers.device) * n_rows
-        places = (numbers.view(self.n_models, -1) + first[:, None]).reshape(-1)
-        table = rows.new_zeros(self.n_models * n_rows, width).index_add_(0, places, rows.reshape(-1, width))
-        self._put("weight", table.view(self.n_models, n_rows, width), beta)
-
-
-class StackedScale(StackedLayer):
-    """The affine part of a normalisation layer of K models; the normalisation itself has no weights."""
-
-    def _stretched(self, name: str, inputs: torch.Tensor) -> torch.Tensor:
-        """Return weights shaped to be multiplied with ``(n_models, n_records, ...)``."""
-        raise NotImplementedError
-
-    def _summed(self, product: torch.Tensor) -> torch.Tensor:
-        """Sum ``(n_models, n_records, ...)`` over all but models, records and weights."""
-        raise NotImplementedError
-
-    def scaled(self, normalised: torch.Tensor) -> torch.Tensor:
-        """Multiply and shift ``(n_models * n_records, ...)``."""
-        folded = normalised.view(self.n_models, -1, *normalised.shape[1:])
-        weight = self._stretched("weight", folded)
-        output = (
-            folded * weight if self.bias is None else torch.addcmul(self._stretched("bias", folded), folded, weight)
-        )
-        self.keep(folded, output)
-        return output.view(normalised.shape)
-
-    def _of_records(self, gradient: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return ``(n_models, n_records, n_weights)`` gradients of every record; they are small."""
-        gradient = gradient.to(self.weight.dtype)
-        parts = {"weight": self._summed(gradient * self.taken())}
-        return parts if self.bias is None else {**parts, "bias": self._summed(gradient)}
-
-    def square_norms(self, gradient: torch.Tensor) -> torch.Tensor:
-        """See the base."""
-        return torch.stack([squares(part, 2) for part in self._of_records(gradient).values()]).sum(dim=0)
-
-    def add_sums(self, gradient: torch.Tensor, factors: torch.Tensor | None, beta: float) -> None:
-        """See the base."""
-        for name, part in self._of_records(gradient).items():
-            sums = part.sum(dim=1) if factors is None else (factors[:, None, :] @ part).squeeze(1)
-            self._put(name, sums.view(self.gradients[name].shape), beta)
-
-
-class StackedLayerNorm(StackedScale):
-    """``nn.LayerNorm`` with weights, of K models."""
-
-    kind = "LayerNorm"
-
-    def __init__(self, single: nn.LayerNorm, n_models: int) -> None:
-        """See the base."""
-        super().__init__(single, n_models)
-        self.normalized_shape, self.eps = single.normalized_shape, single.eps
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Normalise, then scale with each model's weights."""
-        return self.scaled(nn.functional.layer_norm(inputs, self.normalized_shape, eps=self.eps).contiguous())
-
-    def _stretched(self, name: str, inputs: torch.Tensor) -> torch.Tensor:
-        n_between = inputs.ndim - 1 - len(self.normalized_shape)
-        return self.values[name].view(self.n_models, *(1,) * n_between, *self.normalized_shape)
-
-    def _summed(self, product: torch.Tensor) -> torch.Tensor:
-        n_models, n_records = product.shape[:2]
-        return product.reshape(n_models, n_records, -1, self.values["weight"][0].numel()).sum(dim=2)
-
-
-class StackedGroupNorm(StackedScale):
-    """``nn.GroupNorm`` with weights, of K models."""
-
-    kind = "GroupNorm"
-
-    def __init__(self, single: nn.GroupNorm, n_models: int) -> None:
-        """See the base."""
-        super().__init__(single, n_models)
-        self.num_groups, self.eps = single.num_groups, single.eps
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Normalise, then scale with each model's weights."""
-        return self.scaled(nn.functional.group_norm(inputs, self.num_groups, eps=self.eps))
-
-    def _stretched(self, name: str, inputs: torch.Tensor) -> torch.Tensor:
-        return self.values[name].view(self.n_models, 1, -1, *(1,) * (inputs.ndim - 3))
-
-    def _summed(self, product: torch.Tensor) -> torch.Tensor:
-        return product.flatten(3).sum(dim=3) if product.ndim > 3 else product
-
-
 def squares(values: torch.Tensor, dim: int) -> torch.Tensor:
     """Return the sums of squares along an axis."""
-    return torch.linalg.vecdot(values, values, dim=dim)
+    total: torch.Tensor = torch.linalg.vecdot(values, values, dim=dim)
+    return total
 
 
 def sequence_norms(outer: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
@@ -317,5 +187,21 @@ def sequence_norms(outer: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
     """
     length, n_weights = outer.shape[1], outer.shape[2] * inner.shape[2]
     if 2 * length**2 <= n_weights:
-        return ((outer @ outer.mT) * (inner @ inner.mT)).sum(dim=(1, 2))
+        return gram_norms(outer @ outer.mT, inner @ inner.mT)
     return squares((outer.mT @ inner).flatten(1), 1)
+
+
+def gram_norms(outer: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
+    """Return the sums of a product of Gram matrices, rounded up by what cancellation can hide.
+
+    Terms of both signs may be far larger than their sum, which would then be too small, and a record's gradient would
+    pass the clip. By the Cauchy-Schwarz inequality the terms' absolute values sum to at most the square of
+    ``sum_t |outer_t| |inner_t|``, which the diagonals give; a few roundings of that are added.
+
+    Args:
+        outer: ``(n_records, length, length)``
+        inner: likewise, or its 0 and 1 of equal numbers.
+    """
+    largest = (outer.diagonal(dim1=1, dim2=2) * inner.diagonal(dim1=1, dim2=2)).clamp(min=0.0).sqrt().sum(dim=1)
+    margin = ROUNDINGS * torch.finfo(outer.dtype).eps * largest.square()
+    return (outer * inner).sum(dim=(1, 2)).clamp(min=0.0) + margin

@@ -11,14 +11,9 @@ import torch
 from torch import nn
 
 from privaudit.training.stacked_convolution import StackedConvolution
-from privaudit.training.stacked_layers import (
-    NotBatchableError,
-    StackedEmbedding,
-    StackedGroupNorm,
-    StackedLayer,
-    StackedLayerNorm,
-    StackedLinear,
-)
+from privaudit.training.stacked_embedding import StackedEmbedding
+from privaudit.training.stacked_layers import NotBatchableError, StackedLayer, StackedLinear
+from privaudit.training.stacked_normalisation import StackedGroupNorm, StackedLayerNorm
 
 STACKED: Mapping[type[nn.Module], type[StackedLayer]] = {
     nn.Linear: StackedLinear,
@@ -69,7 +64,7 @@ class StackedNetwork:
 
     def _replace_layers(self) -> None:
         """Swap every layer with weights of its own for its stacked twin, bound to its part of the buffers."""
-        _check_untied(self.template)
+        _check_weights(self.networks[0])
         for path, layer in list(self.template.named_modules()):
             own = [name for name, _ in layer.named_parameters(recurse=False)]
             if not own:
@@ -97,7 +92,7 @@ class StackedNetwork:
     def _split(self, names: Sequence[str], flat: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return each weight's part of a flat buffer as a view ``(n_models, ...)``."""
         shapes = [self.networks[0].get_parameter(name).shape for name in names]
-        parts = flat.split([self.n_models * shape.numel() for shape in shapes])
+        parts = torch.split(flat, [self.n_models * shape.numel() for shape in shapes])
         return {name: part.view(-1, *shape) for name, part, shape in zip(names, parts, shapes, strict=True)}
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -158,7 +153,10 @@ def _hooks(layer: nn.Module) -> bool:
     )
 
 
-def _check_untied(network: nn.Module) -> None:
+def _check_weights(network: nn.Module) -> None:
+    """Refuse shared weights, and hooks on weights, which would change gradients that nobody computes here."""
+    if any(weight._backward_hooks or weight._post_accumulate_grad_hooks for weight in network.parameters()):
+        raise NotBatchableError("a weight has hooks")
     paths = [name for name, _ in network.named_parameters(remove_duplicate=False)]
     if len(paths) != len(list(network.parameters())):
         raise NotBatchableError("a weight or layer has two places in the network")

@@ -16,6 +16,7 @@ DATA_LOADER, TENSORS = "DataLoader loop", "tensor loop, fused optimizer"
 OPACUS = {f"Opacus, {mode}": mode for mode in OPACUS_MODES}
 SERIES = (1, 4, 16, 64, 256)
 QUICK_MODELS = 16
+PAIR = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +67,16 @@ def candidates(private):
 
 
 def compare(workload, private, *, length, rounds, device):
-    """Time all candidates, one model of each rival and one group of ours in every round.
+    """Time all candidates, a pair of each rival's models and a group of ours in every round.
+
+    A pair has each record once, so that pairs and groups of pairs train on as many records per model.
 
     Returns:
         name -> timing, and name -> reason for those that cannot train this network.
     """
     job, short = (job_of(workload, private, length=part, device=device) for part in (length, "short"))
     trainers, skipped = candidates(private), {}
-    models = {name: range(job.plan.group_size if name == OURS else 1) for name in trainers}
+    models = {name: range(max(PAIR, job.plan.group_size) if name == OURS else PAIR) for name in trainers}
     for name, train in list(trainers.items()):
         try:
             train(short, models[name])

@@ -5,6 +5,7 @@ from torch import nn
 
 from tests.benchmarks.training_measure import seconds
 from tests.benchmarks.training_rivals import new_network
+from tests.benchmarks.training_workloads import records_per_model
 
 SIDE, BATCH = 1024, 8
 
@@ -32,4 +33,4 @@ def operations(job):
     if recipe.dp is not None or not all(isinstance(layer, nn.Linear) for layer in layers):
         return None
     per_record = 6 * sum(layer.weight.numel() for layer in layers) - 2 * layers[0].weight.numel()
-    return per_record * len(job.members(0)) * recipe.epochs
+    return per_record * records_per_model(job) * recipe.epochs

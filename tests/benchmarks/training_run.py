@@ -42,8 +42,8 @@ def run(names, *, quick, device, as_text):
     machine["load_at_end"] = load_average()
     promises = [line for table in tables for line in lines_of(table)]
     if quick:
-        show("A quick run trains too little for the figures below to count.")
-    show("\n".join(map(str, promises)))
+        show("A quick run trains too little for the figures below to count, and leaves others out.")
+    show("\n".join(str(line) for line in promises if not quick or line.value is not None))
     show(f"matrix-multiply rate: {machine['multiply_rate'] / 1e9:.0f} GFLOP/s; load at the end: {load_average():.2f}")
     if not as_text:
         print(as_json(machine, tables, promises))

@@ -35,7 +35,7 @@ class Workload:
         spec: the network.
         epochs: passes over the records without DP.
         steps: steps with DP.
-        is_large: one model takes a large part of a second: series are measured on fewer records and steps.
+        is_large: one model takes long: series are measured on fewer records.
     """
 
     name: str
@@ -115,20 +115,13 @@ def job_of(workload_name, private, *, length, device="cpu"):
     workload, records = WORKLOADS[workload_name], _records(workload_name)
     factor, most_records = _length(workload, length)
     workload = scaled(workload, factor=factor)
-    design = make_design(
-        kind="paired",
-        n_models=MOST_MODELS,
-        n_records=records.n_records,
-        targets=[0],
-        population=0.0,
-        seed=0,
-        record_codes=records.row,
-    )
     recipes = (recipe_of(workload, private, n_records=records.n_records),)
     device_type = torch.device(device).type
     plan = choose_trainer(EngineConfig(), spec=workload.spec, dataset=records, recipes=recipes, device_type=device_type)
     folder = Path("training-benchmark")  # nothing is written
-    job = make_job(records, design, spec=workload.spec, recipes=recipes, device=device, folder=folder, plan=plan)
+    job = make_job(
+        records, _design(workload_name), spec=workload.spec, recipes=recipes, device=device, folder=folder, plan=plan
+    )
     if most_records is None or private:  # the number of Poisson steps does not depend on that of the records
         return job
     is_left_out = np.arange(records.n_records) >= 2 * most_records
@@ -140,7 +133,7 @@ def _length(workload, length):
     few = FEW_RECORDS if workload.is_large else None
     return {
         "full": (1.0, None),
-        "series": (0.2 if workload.is_large else 0.5, few),
+        "series": (0.2, few),
         "quick": (0.1, few),
         "short": (0.0, FEW_RECORDS),
     }[length]
@@ -159,6 +152,20 @@ def _records(workload_name):
     return WORKLOADS[workload_name].data()
 
 
+@cache
+def _design(workload_name):
+    records = _records(workload_name)
+    return make_design(
+        kind="paired",
+        n_models=MOST_MODELS,
+        n_records=records.n_records,
+        targets=[0],
+        population=0.0,
+        seed=0,
+        record_codes=records.row,
+    )
+
+
 def recipe_of(workload, private, *, n_records):
     """Return the recipe: shuffled epochs, or Poisson batches with clip 1 and noise 1."""
     if not private:
@@ -173,10 +180,15 @@ def recipe_of(workload, private, *, n_records):
     return resolve_recipe(config, n_canaries=n_records)
 
 
+def records_per_model(job):
+    """Return the mean of a pair."""
+    return (len(job.members(0)) + len(job.members(1))) / 2
+
+
 def describe(job):
     """Say in words how long a job's models are trained."""
-    recipe, n = job.recipe(0), len(job.members(0))
+    recipe, n = job.recipe(0), records_per_model(job)
     if recipe.dp is None:
-        return f"{recipe.epochs} epochs, batches of {recipe.batch_size}, {n} records"
+        return f"{recipe.epochs} epochs, batches of {recipe.batch_size}, {n:g} records"
     dp = f"clip {recipe.dp.max_grad_norm:g}, noise {recipe.dp.noise_multiplier:g}"
-    return f"{recipe.steps} Poisson batches of about {recipe.expected_batch_size:g}, {dp}, {n} records"
+    return f"{recipe.steps} Poisson batches of about {recipe.expected_batch_size:g}, {dp}, {n:g} records"

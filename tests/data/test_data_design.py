@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from privaudit.data.design import make_design
+from privaudit.data.design import coins_of_number, make_design
 from privaudit.data.seeds import STREAMS, model_seed, stream_seed
 from privaudit.errors import ConfigError, ShapeError
+from privaudit.types.design import FIRST_CONTROL, model_name
 
 
 def design(**changes):
@@ -38,6 +39,38 @@ def test_paired_coins_are_opposite_and_the_population_is_in_no_model(
     assert not made.is_in[:, made.is_population].any()
     assert (made.is_in[0::2] + made.is_in[1::2] == ~made.is_population).all()
     assert made.pair.tolist() == [model ^ 1 for model in range(made.n_models)]
+
+
+@settings(max_examples=20)
+@given(
+    n_pairs=st.integers(2, 6),
+    n_control_pairs=st.sampled_from([0, 2, 3]),
+    population=st.floats(0.0, 0.5),
+    seed=st.integers(0, 2**64),
+)
+def test_a_models_coins_are_a_function_of_its_number(n_pairs, n_control_pairs, population, seed):
+    """Whatever the size of the design, and for models that it does not hold as well."""
+    given = {"n_records": 60, "population": population, "seed": seed}
+    made = design(n_models=2 * n_pairs, n_control_models=2 * n_control_pairs, **given)
+    larger = design(n_models=14, n_control_models=8, **given)
+    for each in (made, larger):
+        coins = [
+            coins_of_number(number, n_records=60, is_population=each.is_population, seed=seed)
+            for number in each.numbers.tolist()
+        ]
+        assert np.array_equal(coins, each.is_in)
+        assert coins[0].dtype == each.is_in.dtype
+    rows = np.isin(larger.numbers, made.numbers)
+    assert np.array_equal(larger.is_in[rows], made.is_in)
+
+
+def test_numbers_are_rows_and_then_those_of_the_controls():
+    assert design(n_models=6).numbers.tolist() == list(range(6))
+    made = design(n_models=6, n_control_models=4)
+    assert made.numbers.tolist() == [*range(6), *range(FIRST_CONTROL, FIRST_CONTROL + 4)]
+    assert [model_name(number) for number in made.numbers.tolist()[5:7]] == ["model 5", "control 0"]
+    keys = {tuple(model_seed(0, number).generate_state(2).tolist()) for number in made.numbers.tolist()}
+    assert len(keys) == 10
 
 
 @pytest.mark.statistical

@@ -77,7 +77,7 @@ def command(tmp_path):
     return Command(tmp_path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_command():
     """Makes a command that runs in a given folder."""
     return Command

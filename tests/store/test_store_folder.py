@@ -17,6 +17,7 @@ from privaudit.store.manifest import (
     write_manifest,
 )
 from privaudit.store.tensors import save_arrays
+from privaudit.types.design import FIRST_CONTROL
 
 MANIFEST = Manifest(
     data={"digest": "a" * 64, "name": "toy", "n_records": 40},
@@ -24,6 +25,8 @@ MANIFEST = Manifest(
     design={"n_models": 6, "seed": 0},
     versions={"torch": "2.5", "opacus": "1.5"},
     config={"seed": 0},
+    looks=({"targets": [0], "n_models": 6}, {"targets": [0], "n_models": 8}),
+    is_reported=True,
 )
 
 
@@ -101,13 +104,31 @@ def test_what_is_missing(folder):
     assert folder.missing_signals(["a"], range(3)) == [0, 1]
 
 
+def test_controls_have_files_of_their_own(folder):
+    """Their numbers, seeds and files stay when targets and shadows are added."""
+    folder.create()
+    first, third = FIRST_CONTROL, FIRST_CONTROL + 3
+    assert folder.model(17) == folder.path / "models" / "00017.safetensors"
+    assert folder.model(third) == folder.path / "models" / "control-00003.safetensors"
+    assert folder.signal("x", third) == folder.path / "signals" / "x" / "control-00003.safetensors"
+    folder.model(third).touch()
+    assert folder.missing_models([3, first, third]) == [3, first]
+    for number in (3, third):
+        folder.write_signal("x", number, np.full((2, 1), float(number)), np.arange(2))
+    table = folder.read_signal("x", {3: 3, 7: third})
+    assert table.model_index.tolist() == [3, 7]
+    assert table.values[:, 0, 0].tolist() == [3.0, float(third)]
+    folder.forget_signals(third)
+    assert folder.missing_signals(["x"], [3, third]) == [third]
+
+
 # Signals
 
 
 def test_signals_round_trip(folder):
     for model in (0, 3):
         folder.write_signal("x", model, np.array([[1.0], [2.0]]) + model, np.array([5, 7]))
-    table = folder.read_signal("x", [3, 0])
+    table = folder.read_signal("x", {3: 3, 0: 0})
     assert table.model_index.tolist() == [3, 0]
     assert table.record_index.tolist() == [5, 7]
     assert table.values[:, :, 0].tolist() == [[4.0, 5.0], [1.0, 2.0]]
@@ -118,15 +139,15 @@ def test_signals_of_different_records_are_refused(folder, other):
     folder.write_signal("x", 0, np.array([[1.0], [2.0]]), np.array([5, 7]))
     folder.write_signal("x", 1, np.array(other[0])[:, None], np.array(other[1]))
     with pytest.raises(StoreError, match=r"measured on different records of x. Delete signals/x"):
-        folder.read_signal("x", [0, 1])
+        folder.read_signal("x", {0: 0, 1: 1})
 
 
 def test_signals_that_are_missing_or_none(folder):
     folder.create()
     with pytest.raises(StoreError, match=r"00004.safetensors: no such file. Run the audit again"):
-        folder.read_signal("x", [4])
+        folder.read_signal("x", {4: 4})
     with pytest.raises(StoreError, match="no model was measured"):
-        folder.read_signal("x", [])
+        folder.read_signal("x", {})
 
 
 def test_files_that_hold_no_signal(folder):
@@ -134,14 +155,14 @@ def test_files_that_hold_no_signal(folder):
     for arrays in ({"other": np.zeros(2)}, {"values": np.zeros((3, 1)), "record_index": np.arange(2)}):
         save_arrays(folder.signal("x", 0), arrays)
         with pytest.raises(CorruptStoreError, match=r"00000.safetensors holds no signal. Delete this file"):
-            folder.read_signal("x", [0])
+            folder.read_signal("x", {0: 0})
 
 
 def test_queries_that_differ_in_number(folder):
     folder.write_signal("x", 0, np.zeros((2, 1)), np.arange(2))
     folder.write_signal("x", 1, np.zeros((2, 3)), np.arange(2))
     with pytest.raises(StoreError, match="Delete signals/x"):
-        folder.read_signal("x", [0, 1])
+        folder.read_signal("x", {0: 0, 1: 1})
 
 
 # The manifest
@@ -152,7 +173,7 @@ def test_a_manifest_round_trips(tmp_path):
     write_manifest(path, MANIFEST)
     assert read_manifest(path) == MANIFEST
     content = json.loads(path.read_text())
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert content["digests"]["recipe"] == digest(MANIFEST.recipe)
     check_same(read_manifest(path), MANIFEST, tmp_path)
 
@@ -199,7 +220,7 @@ def test_many_changes_are_cut_and_config_is_no_change(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "3", "{}", '{"schema_version": 1}', '{"schema_version": 1, "data": null}', "\udcff"],
+    ["", "{", "[]", "3", "{}", '{"schema_version": 2}', '{"schema_version": 2, "data": null}', "\udcff"],
 )
 def test_a_damaged_manifest(tmp_path, text):
     path = tmp_path / "manifest.json"
@@ -221,8 +242,8 @@ def test_a_manifest_that_is_missing_a_folder_or_of_another_schema(tmp_path):
     path = tmp_path / "manifest.json"
     with pytest.raises(StoreError, match="holds no audit"):
         read_manifest(path)
-    path.write_text('{"schema_version": 2}')
-    with pytest.raises(StoreVersionError, match="schema version 2; this release reads 1"):
+    path.write_text('{"schema_version": 1}')
+    with pytest.raises(StoreVersionError, match=r"schema version 1; this release reads 2.*another --out"):
         read_manifest(path)
     with pytest.raises(StoreError, match="cannot be read"):
         read_manifest(tmp_path)

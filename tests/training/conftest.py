@@ -1,5 +1,6 @@
 """A small audit: 40 records, 6 models, a tiny network."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -129,3 +130,25 @@ def toy_network():
 @pytest.fixture
 def replaced():
     return dataclasses.replace
+
+
+@pytest.fixture
+def by_autograd():
+    """Sums of the records' gradients by weight, each times Opacus's clipping factor, and their norms; one by one."""
+
+    def _by_autograd(network, features, labels, *, clip=None, label_smoothing=0.0):
+        network, norms = copy.deepcopy(network), []
+        trained = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
+        sums = {name: torch.zeros_like(weight) for name, weight in trained.items()}
+        for row in range(len(labels)):
+            loss = torch.nn.functional.cross_entropy(
+                network(features[row : row + 1].clone()), labels[row : row + 1], label_smoothing=label_smoothing
+            )
+            gradients = torch.autograd.grad(loss, list(trained.values()))
+            norms.append(float(torch.cat([part.flatten() for part in gradients]).norm()))
+            factor = 1.0 if clip is None else min(1.0, clip / (norms[-1] + 1e-6))
+            for total, part in zip(sums.values(), gradients, strict=True):
+                total += factor * part
+        return sums, torch.tensor(norms, dtype=torch.float64)
+
+    return _by_autograd

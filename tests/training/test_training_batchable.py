@@ -249,7 +249,11 @@ def test_the_loop_on_demand(tmp_path, dataset, recipe):
 
 @pytest.mark.parametrize(
     ("engine", "words"),
-    [({"trainer": "ensemble"}, "trainer: ensemble"), ({"precision": "bfloat16"}, "bfloat16"), ({"compile": True}, "compile")],
+    [
+        ({"trainer": "ensemble"}, "trainer: ensemble"),
+        ({"precision": "bfloat16"}, "bfloat16"),
+        ({"compile": True}, "compile"),
+    ],
 )
 def test_what_only_the_ensemble_can_do_is_refused_without_it(tmp_path, dataset, recipe, engine, words):
     with pytest.raises(UnsupportedError, match=f"{words}.*used twice.*Remove the key"):

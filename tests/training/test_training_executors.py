@@ -91,7 +91,7 @@ def is_alive(pid):
     return True
 
 
-def await_true(condition, seconds=20.0):
+def await_true(condition, seconds=40.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -255,7 +255,7 @@ def test_a_closed_generator_ends_the_work_in_flight(request, kind, tmp_path):
         start = time.monotonic()
     pids = [int((tmp_path / f"pid-{task}").read_text() or 0) for task in range(3)]
     await_true(lambda: not any(is_alive(pid) for pid in pids if pid))
-    assert time.monotonic() - start < 20  # the tasks would take a minute
+    assert time.monotonic() - start < 40  # the tasks would take a minute
     assert not (tmp_path / "pid-3").exists()
     assert list(executor.map(abs, [-1])) == [1]
 
@@ -329,6 +329,8 @@ def work(task):  # a script without a guard, and a function of its own
 executor = ProcessExecutor(2)
 results = executor.map(work, range(3))
 print(next(results), flush=True)
+while not all(os.path.exists(os.path.join(sys.argv[1], f"pid-{task}")) for task in range(3)):
+    time.sleep(0.01)
 if sys.argv[2] == "wait":
     next(results)
 """
@@ -336,35 +338,41 @@ if sys.argv[2] == "wait":
 
 @pytest.fixture
 def script(tmp_path):
+    started = []
+
     def _start(what):
         path = tmp_path / "script.py"
-        path.write_text(SCRIPT.replace("sys.argv[1]", repr(str(tmp_path))))
+        path.write_text(SCRIPT)
         process = subprocess.Popen(
             [sys.executable, str(path), str(tmp_path), what], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        started.append(process)
         names = [tmp_path / f"pid-{task}" for task in range(3)]
         await_true(lambda: all(path.exists() and path.read_text() for path in names))
         return process, [int(path.read_text()) for path in names]
 
-    return _start
+    yield _start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_workers_end_with_their_parent_however_that_ended(script, how):
     process, pids = script("wait")
     process.send_signal(how)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=40)
     assert out == "0\n"
     assert process.returncode == -how
-    await_true(lambda: not any(is_alive(pid) for pid in pids), seconds=5)
+    await_true(lambda: not any(is_alive(pid) for pid in pids), seconds=20)
     assert err.count("Traceback") == (how == signal.SIGINT)  # the parent's own
 
 
 def test_an_executor_left_open_does_not_keep_its_script_from_ending(script):
     process, pids = script("leave")
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=40)
     assert (out, err, process.returncode) == ("0\n", "", 0)
-    await_true(lambda: not any(is_alive(pid) for pid in pids), seconds=5)
+    await_true(lambda: not any(is_alive(pid) for pid in pids), seconds=20)
 
 
 def test_an_interrupt_of_the_whole_group_prints_nothing_from_workers(tmp_path):
@@ -380,7 +388,7 @@ def test_an_interrupt_of_the_whole_group_prints_nothing_from_workers(tmp_path):
         )
         time.sleep(pause)
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=40)
         assert err.count("Traceback") <= 1, err  # the parent's own
 
 

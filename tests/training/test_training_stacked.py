@@ -1,6 +1,7 @@
 """Gradients of stacked networks, plain and clipped, against those of single models."""
 
 import copy
+import warnings
 
 import pytest
 import torch
@@ -8,8 +9,8 @@ from opacus import GradSampleModule
 from opacus.optimizers import DPOptimizer
 from torch import nn
 
-from privaudit.training import stacked_convolution
 from privaudit.training.ensemble_step import EnsembleStep
+from privaudit.training.randomness import one_thread
 from privaudit.training.stacked_network import StackedNetwork
 
 TOLERANCE = 1e-10  # relative, in float64
@@ -81,7 +82,15 @@ FAMILIES = {
     "sequence": (Sequence, (7,)),
     "channels last": (Residual, (3, 8, 8)),
 }
+# its hooks refuse in-place code, and its gradients of convolutions are wrong for tensors in channels_last order
+UNFIT_FOR_OPACUS = ("in place", "channels last")
 CASES = [*FAMILIES, "in place"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    with one_thread():
+        yield
 
 
 @pytest.fixture
@@ -106,14 +115,13 @@ def networks_of():
         yield _networks
 
 
-def summed_loss(output, labels):
-    return nn.functional.cross_entropy(output, labels, reduction="sum", label_smoothing=SMOOTHING)
-
-
 def by_opacus(network, features, labels, clip):
     """Opacus's clipped sums by weight, and the records' norms."""
-    private = GradSampleModule(copy.deepcopy(network), loss_reduction="sum")
-    summed_loss(private(features.detach().requires_grad_()), labels).backward()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of hooks on layers whose input has no gradient
+        private = GradSampleModule(copy.deepcopy(network), loss_reduction="sum")
+        loss = nn.functional.cross_entropy(private(features), labels, reduction="sum", label_smoothing=SMOOTHING)
+        loss.backward()
     trained = {name: weight for name, weight in private._module.named_parameters() if weight.requires_grad}
     norms = sum(weight.grad_sample.flatten(1).square().sum(1) for weight in trained.values()).sqrt()
     optimizer = DPOptimizer(
@@ -125,23 +133,6 @@ def by_opacus(network, features, labels, clip):
     )
     optimizer.clip_and_accumulate()
     return {name: weight.summed_grad for name, weight in trained.items()}, norms
-
-
-def by_autograd(network, features, labels, clip=None):
-    """The sums by weight of one record's gradient after the other, each times Opacus's factor, and the norms."""
-    network, norms = copy.deepcopy(network), []
-    names, weights = zip(
-        *((name, part) for name, part in network.named_parameters() if part.requires_grad), strict=True
-    )
-    sums = [torch.zeros_like(weight) for weight in weights]
-    for row in range(len(labels)):
-        loss = summed_loss(network(features[row : row + 1].clone()), labels[row : row + 1])
-        gradients = torch.autograd.grad(loss, weights)
-        norms.append(torch.cat([part.flatten() for part in gradients]).norm())
-        factor = 1.0 if clip is None else min(1.0, clip / (float(norms[-1]) + 1e-6))
-        for total, part in zip(sums, gradients, strict=True):
-            total += factor * part
-    return dict(zip(names, sums, strict=True)), torch.stack(norms)
 
 
 def assert_close(found, wanted, divisor):
@@ -166,24 +157,24 @@ def gradients_of(networks, features, labels, batches, settings, most_records=Non
 def batches(request):
     """Records and sizes of the three models' batches, and the batches themselves."""
     rows = torch.randint(0, N_RECORDS, (N_MODELS, 9), generator=torch.Generator().manual_seed(5))
-    sizes = torch.tensor([9, 4, 7]) if request.param == "padded" else torch.tensor([9, 9, 9])
-    return (
-        rows,
-        sizes if request.param == "padded" else None,
-        [row[:size] for row, size in zip(rows, sizes, strict=True)],
-    )
+    if request.param == "full":
+        return rows, None, list(rows)
+    return rows, torch.tensor([9, 4, 7]), [rows[0], rows[1, :4], rows[2, :7]]
 
 
 @pytest.mark.parametrize("family", CASES)
-def test_clipped_sums_equal_opacus(networks_of, recipe, replaced, batches, family):
+def test_clipped_sums_equal_opacus(networks_of, by_autograd, recipe, replaced, batches, family):
     networks, features, labels = networks_of(family)
     rows, sizes, own = batches
-    reference = by_autograd if family == "in place" else by_opacus  # Opacus's hooks refuse in-place code
+
+    def reference(*part, clip):
+        if family in UNFIT_FOR_OPACUS:
+            return by_autograd(*part, clip=clip, label_smoothing=SMOOTHING)
+        return by_opacus(*part, clip)
+
     parts = [(network, features[part], labels[part]) for network, part in zip(networks, own, strict=True)]
-    clip = float(torch.cat([reference(*part, 1.0)[1] for part in parts]).median()) * (
-        1 + 1e-3
-    )  # about half are clipped
-    wanted, norms = zip(*(reference(*part, clip) for part in parts), strict=True)
+    clip = 1.001 * float(torch.cat([reference(*part, clip=1.0)[1] for part in parts]).median())
+    wanted, norms = zip(*(reference(*part, clip=clip) for part in parts), strict=True)
     assert 0.25 < (torch.cat(norms) > clip).double().mean() < 0.75
     settings = replaced(recipe(noise=0.0, clip=clip, expected=EXPECTED), label_smoothing=SMOOTHING)
     for most_records in (None, 4):
@@ -192,11 +183,12 @@ def test_clipped_sums_equal_opacus(networks_of, recipe, replaced, batches, famil
 
 
 @pytest.mark.parametrize("family", CASES)
-def test_plain_gradients_equal_autograd(networks_of, recipe, replaced, batches, family):
+def test_plain_gradients_equal_autograd(networks_of, by_autograd, recipe, replaced, batches, family):
     networks, features, labels = networks_of(family)
     rows, sizes, own = batches
     wanted = [
-        by_autograd(network, features[part], labels[part])[0] for network, part in zip(networks, own, strict=True)
+        by_autograd(network, features[part], labels[part], label_smoothing=SMOOTHING)[0]
+        for network, part in zip(networks, own, strict=True)
     ]
     for expected, divisor in ((EXPECTED, [EXPECTED] * N_MODELS), (None, [len(part) for part in own])):
         settings = replaced(recipe(dp=False, expected=expected), label_smoothing=SMOOTHING)
@@ -221,45 +213,24 @@ def test_gradients_are_added_to_what_the_buffer_holds(networks_of, recipe):
     assert not stacked.gradients.any()
 
 
-@pytest.mark.parametrize(("length", "is_by_gram"), [(2, True), (4, True), (5, False), (9, False)])
-@pytest.mark.parametrize("kind", ["linear", "convolution"])
-def test_both_ways_of_the_norms_of_sequences(recipe, replaced, monkeypatch, kind, length, is_by_gram):
-    assert (2 * length**2 <= 5 * 8) == is_by_gram  # positions against the weights of 5 outputs of 8 inputs
-    spied, gram = [], stacked_convolution.sequence_norms
-    monkeypatch.setattr(stacked_convolution, "sequence_norms", lambda *parts: spied.append(parts) or gram(*parts))
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        middle = nn.Linear(8, 5) if kind == "linear" else nn.Conv1d(1, 5, 8, stride=8)
-        build = nn.Sequential(middle, nn.Tanh(), nn.Flatten(), nn.Linear(5 * length, 3)).double()
-        networks = [copy.deepcopy(build) for _ in range(N_MODELS)]
-        features = torch.randn(N_RECORDS, *((length, 8) if kind == "linear" else (1, 8 * length))).double()
-    labels, rows = torch.arange(N_RECORDS) % 3, torch.arange(27).view(N_MODELS, 9)
-    own = [(network, features[part], labels[part]) for network, part in zip(networks, rows, strict=True)]
-    clip = float(by_opacus(*own[0], 1.0)[1].median())
-    wanted, norms = zip(*(by_opacus(*part, clip) for part in own), strict=True)
-    assert torch.cat(norms).min() < clip < torch.cat(norms).max()
-    settings = replaced(recipe(noise=0.0, clip=clip, expected=EXPECTED), label_smoothing=SMOOTHING)
-    found = gradients_of(networks, features, labels, (rows, None), settings)
-    assert_close(found, wanted, [EXPECTED] * N_MODELS)
-    assert bool(spied) == (is_by_gram and kind == "convolution")  # a Linear calls it for both ways
-
-
-def test_padding_row_of_an_embedding_has_no_gradient_where_opacus_gives_it_one(networks_of, recipe, replaced):
+def test_padding_row_of_an_embedding_has_no_gradient_where_opacus_gives_it_one(
+    networks_of, by_autograd, recipe, replaced
+):
     _, features, labels = networks_of("sequence")
     torch.manual_seed(1)
     networks = [Sequence(padding_idx=3).double() for _ in range(N_MODELS)]
     rows = torch.arange(27).view(N_MODELS, 9)
     own = [(network, features[part], labels[part]) for network, part in zip(networks, rows, strict=True)]
     assert all((part == 3).any() for _, part, _ in own)
-    for clip in (1e6, float(by_autograd(*own[0])[1].median())):
-        wanted = [by_autograd(*part, clip)[0] for part in own]
+    for clip in (1e6, float(by_autograd(*own[0], label_smoothing=SMOOTHING)[1].median())):
+        wanted = [by_autograd(*part, clip=clip, label_smoothing=SMOOTHING)[0] for part in own]
         settings = replaced(recipe(noise=0.0, clip=clip, expected=EXPECTED), label_smoothing=SMOOTHING)
         found = gradients_of(networks, features, labels, (rows, None), settings)
         assert_close(found, wanted, [EXPECTED] * N_MODELS)
         assert not found["embedding.weight"][:, 3].any()
-    # without clipping Opacus differs in that row and nowhere else
+    # without clipping, Opacus differs in that row and nowhere else
     opacus = by_opacus(*own[0], 1e6)[0]
-    plain = by_autograd(*own[0], 1e6)[0]
+    plain = by_autograd(*own[0], label_smoothing=SMOOTHING)[0]
     differs = {name: (opacus[name] - plain[name]).abs() > 1e-9 for name in plain}
-    assert differs.pop("embedding.weight").any(1).nonzero().tolist() == [[3]]
+    assert set(differs.pop("embedding.weight").any(1).nonzero().flatten().tolist()) == {3}
     assert not any(part.any() for part in differs.values())
