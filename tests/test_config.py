@@ -1,8 +1,16 @@
 import pytest
 import yaml
 
-from privaudit.config import DEFAULT_AUDIT, AuditConfig, DpConfig, OptimizerConfig, load_config, parse, read_yaml
-from privaudit.config.audit import ScheduleConfig
+from privaudit.config import (
+    DEFAULT_AUDIT,
+    AuditConfig,
+    DpConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    load_config,
+    parse,
+    read_yaml,
+)
 from privaudit.errors import ConfigError
 
 RECIPE = {"steps": 100, "sample_rate": 0.1}
@@ -75,7 +83,7 @@ def test_the_built_in_audit_is_the_documented_one():
     model:  {build: mlp, params: {hidden: [128]}, train: null, checkpoint: null}
     recipe: {steps: 100, sample_rate: 0.1, optimizer: {name: sgd, lr: 0.25, momentum: 0.9},
              dp: {noise_multiplier: 1.2, max_grad_norm: 1.0, delta: 1.0e-5}}
-    design: {kind: paired, n_models: 34, targets: [0], population: 0.2}
+    design: {kind: paired, n_models: 72, targets: [0], population: 0.2}
     access: score
     attacks: [{name: loss}, {name: lira}, {name: rmia}]
     estimators: [{name: one_run}]

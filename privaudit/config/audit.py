@@ -1,7 +1,6 @@
 """The audit config (``audit.yaml``) as pydantic models."""
 
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,9 +11,7 @@ from pydantic import (
 )
 
 from privaudit.config.reading import StrictModel, parse, read_yaml
-
-Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+from privaudit.config.recipe import Fraction, Positive, RecipeConfig
 
 
 def _json_able(params: dict[str, Any]) -> dict[str, Any]:
@@ -60,87 +57,6 @@ class ModelConfig(StrictModel):
     params: Params = Field(default_factory=dict)
     train: str | None = None
     checkpoint: str | None = None
-
-
-class OptimizerConfig(StrictModel):
-    """A PyTorch optimizer and its settings."""
-
-    name: Literal["sgd", "adam", "adamw"] = "sgd"
-    lr: Positive = 0.1
-    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    weight_decay: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
-
-    @model_validator(mode="after")
-    def _momentum_is_for_sgd(self) -> "OptimizerConfig":
-        if self.momentum and self.name != "sgd":
-            raise ValueError(f"momentum is a setting of sgd; {self.name} has its own. Remove it")
-        return self
-
-
-class ScheduleConfig(StrictModel):
-    """The learning rate over the steps; shares are of a public number of steps, the same for every model."""
-
-    name: Literal["constant", "cosine", "step"] = "constant"
-    warmup: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    milestones: tuple[Fraction, ...] = ()
-    gamma: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_name(cls, value: Any) -> Any:
-        """Accept ``cosine`` for ``{name: cosine}``."""
-        return {"name": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _milestones_are_for_step(self) -> "ScheduleConfig":
-        given = [name for name in ("milestones", "gamma") if getattr(self, name) not in ((), None)]
-        if self.name != "step" and given:
-            raise ValueError(f"{' and '.join(given)}: of the schedule step, not of {self.name}. Remove, or name step")
-        if self.name == "step" and len(given) < 2:
-            raise ValueError("the schedule step takes milestones (e.g. [0.5, 0.75]) and gamma (e.g. 0.1)")
-        if any(before >= after for before, after in pairwise((self.warmup, *self.milestones))):
-            raise ValueError(
-                f"milestones must increase and come after warmup {self.warmup:g}; "
-                f"got {', '.join(f'{share:g}' for share in self.milestones)}"
-            )
-        return self
-
-
-class DpConfig(StrictModel):
-    """DP-SGD: the noise, or the epsilon it is found for."""
-
-    noise_multiplier: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None = None
-    epsilon: Positive | None = None
-    max_grad_norm: Positive = 1.0
-    delta: Fraction = 1e-5
-
-    @model_validator(mode="after")
-    def _one_of_noise_and_epsilon(self) -> "DpConfig":
-        if (self.noise_multiplier is None) == (self.epsilon is None):
-            raise ValueError("give either noise_multiplier or epsilon (then the accountant finds the noise)")
-        return self
-
-
-class RecipeConfig(StrictModel):
-    """How each model is trained."""
-
-    steps: Annotated[int, Field(ge=1)] | None = None
-    sample_rate: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    epochs: Annotated[int, Field(ge=1)] | None = None
-    batch_size: Annotated[int, Field(ge=1)] | None = None
-    optimizer: OptimizerConfig = OptimizerConfig()
-    schedule: ScheduleConfig = ScheduleConfig()
-    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    dp: DpConfig | None = None
-
-    @model_validator(mode="after")
-    def _one_way_of_batching(self) -> "RecipeConfig":
-        by_rate = self.steps is not None and self.sample_rate is not None
-        by_epoch = self.epochs is not None and self.batch_size is not None
-        given = sum(value is not None for value in (self.steps, self.sample_rate, self.epochs, self.batch_size))
-        if given != 2 or not (by_rate or by_epoch):
-            raise ValueError("give either steps and sample_rate, or epochs and batch_size")
-        return self
 
 
 class DesignConfig(StrictModel):
@@ -269,6 +185,7 @@ DEFAULT_AUDIT: dict[str, Any] = {
         "optimizer": {"name": "sgd", "lr": 0.25, "momentum": 0.9},
         "dp": {"noise_multiplier": 1.2, "max_grad_norm": 1.0, "delta": 1e-5},
     },
+    "design": {"n_models": 72},  # a target, its complement and 70 shadows
 }
 
 

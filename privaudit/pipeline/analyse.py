@@ -73,7 +73,7 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
         attack = next(attack for attack in attacks if attack.name == primary.attack)
         played = read_inputs(folder, design, records, controls, signals=wanted)
         control = make_control(attack, leading, played, delta=delta, confidence=carrying[0].confidence)
-    notes = _notes(inputs, n_controls=len(controls), control=control, spoilt=spoilt)
+    notes = (*_notes(inputs, n_controls=len(controls), control=control, spoilt=spoilt), *manifest.remarks)
     verdict = judge_claim(claim, carrying, control) if claim else None
     if verdict and spoilt:
         verdict = replace(verdict, outcome="too_weak", reason=f"No verdict: {spoilt}. {verdict.reason}")
@@ -176,6 +176,8 @@ def _provenance(
             "targets": len(design.models_with_role(TARGET)),
             "controls": len(design.models_with_role(CONTROL)),
             "trainer": manifest.recipe["trainer"],
+            "group_size": manifest.recipe["group_size"],
+            "precision": manifest.recipe["precision"],
             "device_type": manifest.recipe["device_type"],
         },
         "versions": dict(manifest.versions),

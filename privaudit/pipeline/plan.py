@@ -48,7 +48,8 @@ class AuditPlan:
     def with_trainer(self, trainer: TrainerPlan) -> "AuditPlan":
         """Return the plan with the trainer, which is part of what the models are a function of."""
         recipe = {**self.manifest.recipe, **trainer.to_dict()}
-        return replace(self, trainer=trainer, manifest=replace(self.manifest, recipe=recipe))
+        remarks = (f"Models were trained {trainer.excuse}",) if trainer.is_fallback else ()
+        return replace(self, trainer=trainer, manifest=replace(self.manifest, recipe=recipe, remarks=remarks))
 
     @property
     def records(self) -> AuditRecords:

@@ -191,9 +191,7 @@ def collect_signals(plan: AuditPlan, *, progress: ProgressHook | None = None) ->
 def _say_how(plan: AuditPlan, progress: ProgressHook | None) -> None:
     """Tell a user who did not ask for it that the slower trainer is used, and why."""
     if progress is not None and plan.trainer is not None and plan.trainer.is_fallback:
-        total = plan.design.n_models
-        note = f"one model at a time, since these cannot be trained side by side: {plan.trainer.reason}."
-        progress(Progress(stage="training", done=0, total=total, note=note))
+        progress(Progress(stage="training", done=0, total=plan.design.n_models, note=plan.trainer.excuse))
 
 
 def _read_config(config: AuditConfig | Mapping[str, Any] | str | Path | None) -> tuple[AuditConfig, Path | None]:

@@ -45,6 +45,7 @@ class Manifest:
         looks: the analyses asked for, in order, each with its targets and number of models; all but the last were
             reported.
         is_reported: the last look was reported, too: somebody has seen outcomes of these models.
+        remarks: sentences on the training for the report's readers; they enter no digest.
     """
 
     data: Mapping[str, Any]
@@ -54,6 +55,7 @@ class Manifest:
     config: Mapping[str, Any] = field(default_factory=dict)
     looks: tuple[Mapping[str, Any], ...] = ()
     is_reported: bool = False
+    remarks: tuple[str, ...] = ()
 
     def digests(self) -> dict[str, str]:
         """One digest per part."""
@@ -98,6 +100,7 @@ def _checked(content: Mapping[str, Any]) -> Manifest:
         **{part: dict(content[part]) for part in ("data", "recipe", "design", "versions", "config")},
         looks=tuple(dict(look) for look in content["looks"]),
         is_reported=bool(content["is_reported"]),
+        remarks=tuple(str(remark) for remark in content["remarks"]),
     )
     changed = [part for part, value in manifest.digests().items() if content["digests"].get(part) != value]
     if changed:

@@ -13,19 +13,18 @@ import torch
 from torch import nn
 
 from privaudit.data.dataset import Dataset
-from privaudit.training.ensemble_step import OPACUS_EPSILON, EnsembleStep
-from privaudit.training.loss import classification_loss
+from privaudit.training.ensemble_step import EnsembleStep
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.networks import build_network, describe
 from privaudit.training.randomness import isolated_random_state, one_thread
-from privaudit.training.recipe import DpRecipe, Recipe
+from privaudit.training.recipe import Recipe
+from privaudit.training.record_gradients import clipped_sums, halfway_clip, record_gradients, same_numbers
 from privaudit.training.stacked_convolution import StackedConvolution
 from privaudit.training.stacked_layers import NotBatchableError
 from privaudit.training.stacked_network import StackedNetwork
 from privaudit.training.without_dropout import without_dropout
 
 PROBED = 4  # records per model
-TOLERANCE = 1e-9
 SHRINK = 2  # float64 here, float32 in training
 
 
@@ -58,7 +57,7 @@ def probe_network(spec: ModelSpec, dataset: Dataset, recipe: Recipe) -> NetworkP
     if spec.train is not None:
         raise NotBatchableError(f"{spec.train} trains the models itself")
     with one_thread():
-        networks = [_build(spec, dataset, seed).double() for seed in (0, 1)]
+        networks = [fresh_network(spec, dataset, seed).double() for seed in (0, 1)]
         _check_buffers(networks)
         n = min(PROBED, dataset.n_records)
         features, labels = torch.tensor(dataset.features[:n]).double(), torch.tensor(dataset.labels[:n])
@@ -70,7 +69,8 @@ def probe_network(spec: ModelSpec, dataset: Dataset, recipe: Recipe) -> NetworkP
             raise NotBatchableError(f"it cannot run two models as one ({describe(error)})") from error
 
 
-def _build(spec: ModelSpec, dataset: Dataset, seed: int) -> nn.Module:
+def fresh_network(spec: ModelSpec, dataset: Dataset, seed: int) -> nn.Module:
+    """Build a model on the CPU from a seed."""
     with isolated_random_state(seed, torch.device("cpu")):
         return build_network(spec, record_shape=dataset.record_shape, n_classes=dataset.n_classes)
 
@@ -91,13 +91,13 @@ def _compare(networks: list[nn.Module], features: torch.Tensor, labels: torch.Te
     with without_dropout(), isolated_random_state(0, features.device):
         for mode in (False, True):
             _compare_outputs(stacked, networks, features, training=mode)
-        of_records = [_record_gradients(network, features, labels, recipe.label_smoothing) for network in networks]
-        tried = replace(recipe, dp=_halfway_clip(recipe.dp, of_records))
+        of_records = [record_gradients(network, features, labels, recipe.label_smoothing) for network in networks]
+        tried = replace(recipe, dp=halfway_clip(recipe.dp, of_records))
         step = EnsembleStep(stacked, features, labels, recipe=tried)
         with _counted_bytes(besides=stacked.values) as kept:
             step.add_gradients(rows, None, keep=False)
         _check_moved(before, stacked.template)
-    wanted = [_clipped_sums(gradients, tried) for gradients in of_records]
+    wanted = [clipped_sums(gradients, tried) for gradients in of_records]
     _compare_gradients(stacked, wanted)
     scratch = max((layer.scratch_numbers() * 8 for layer in stacked.layers), default=0)
     return NetworkProbe(
@@ -114,63 +114,14 @@ def _compare_outputs(
     with torch.no_grad():
         got = stacked.forward(torch.cat([features, features]))
         wanted = torch.cat([network.train(training)(features).reshape(len(features), -1) for network in networks])
-    if not _same(got.reshape(len(wanted), -1), wanted):
+    if not same_numbers(got.reshape(len(wanted), -1), wanted):
         raise NotBatchableError("its outputs for a record change with the other records of the batch")
-
-
-def _record_gradients(
-    network: nn.Module, features: torch.Tensor, labels: torch.Tensor, label_smoothing: float
-) -> list[dict[str, torch.Tensor]]:
-    """Return every record's gradient, by plain automatic differentiation."""
-    weights = {name: weight for name, weight in network.named_parameters() if weight.requires_grad}
-    output = network(features)
-    output = output.reshape(len(features), -1)
-    found = []
-    for row in range(len(features)):
-        loss = classification_loss(output[row : row + 1], labels[row : row + 1], label_smoothing)
-        parts = torch.autograd.grad(loss, list(weights.values()), retain_graph=True, allow_unused=True)
-        found.append(
-            {
-                name: torch.zeros_like(weight) if part is None else part
-                for (name, weight), part in zip(weights.items(), parts, strict=True)
-            }
-        )
-    return found
-
-
-def _norms(gradients: Sequence[dict[str, torch.Tensor]]) -> list[float]:
-    return [float(torch.cat([part.reshape(-1) for part in record.values()]).norm()) for record in gradients]
-
-
-def _halfway_clip(dp: DpRecipe | None, of_records: Sequence[Sequence[dict[str, torch.Tensor]]]) -> DpRecipe | None:
-    """Return a clip that some of the probed records exceed and some do not, so that both are tried."""
-    if dp is None:
-        return None
-    norms = sorted(norm for gradients in of_records for norm in _norms(gradients))
-    return replace(dp, max_grad_norm=max(norms[len(norms) // 2], 1e-6))
-
-
-def _clipped_sums(gradients: Sequence[dict[str, torch.Tensor]], recipe: Recipe) -> dict[str, torch.Tensor]:
-    clip = None if recipe.dp is None else recipe.dp.max_grad_norm
-    factors = [1.0 if clip is None else min(1.0, clip / (norm + OPACUS_EPSILON)) for norm in _norms(gradients)]
-    divisor = recipe.expected_batch_size or len(gradients)
-    return {
-        name: torch.stack([factor * record[name] for factor, record in zip(factors, gradients, strict=True)]).sum(0)
-        / divisor
-        for name in gradients[0]
-    }
 
 
 def _compare_gradients(stacked: StackedNetwork, wanted: Sequence[dict[str, torch.Tensor]]) -> None:
     for name, block in stacked.blocks.items():
-        if not _same(block, torch.stack([sums[name] for sums in wanted])):
+        if not same_numbers(block, torch.stack([sums[name] for sums in wanted])):
             raise NotBatchableError(f"the gradient of {name} is another one when models run as one")
-
-
-def _same(got: torch.Tensor, wanted: torch.Tensor) -> bool:
-    finite = wanted[wanted.isfinite()].abs()
-    scale = float(finite.max()) if len(finite) else 0.0
-    return torch.allclose(got, wanted, rtol=0.0, atol=TOLERANCE * scale, equal_nan=True)
 
 
 def _check_moved(before: dict[str, torch.Tensor], template: nn.Module) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from privaudit.config.audit import EngineConfig
+from privaudit.config import EngineConfig
 from privaudit.data.dataset import Dataset
 from privaudit.errors import UnsupportedError
 from privaudit.training.batchable import NetworkProbe, probe_network
 from privaudit.training.groups import TrainerPlan, plan_groups
 from privaudit.training.model_spec import ModelSpec
+from privaudit.training.opacus_gradients import check_opacus_gradients
 from privaudit.training.recipe import Recipe
 from privaudit.training.stacked_layers import NotBatchableError
 
@@ -27,7 +28,8 @@ def choose_trainer(
         device_type: ``cpu`` or an accelerator.
 
     Raises:
-        UnsupportedError: if the batched trainer, or an option of it, was asked for and cannot serve.
+        UnsupportedError: if the batched trainer, or an option of it, was asked for and cannot serve; or if the loop must
+            serve, and Opacus errs on this model.
     """
     try:
         if engine.trainer == "loop":
@@ -35,6 +37,9 @@ def choose_trainer(
         probes = [probe_network(spec, dataset, recipe) for recipe in recipes]
     except NotBatchableError as error:
         _refuse_what_needs_the_ensemble(engine, str(error))
+        for recipe in recipes:
+            if recipe.dp is not None and spec.train is None:
+                check_opacus_gradients(spec, dataset, recipe)
         return TrainerPlan(trainer="loop", reason=str(error), is_fallback=engine.trainer != "loop")
     resident = 0 if device_type == "cpu" else dataset.features.nbytes
     plans = [

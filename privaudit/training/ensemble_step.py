@@ -88,7 +88,7 @@ class EnsembleStep:
     def _output_gradient(
         self, output: torch.Tensor, places: torch.Tensor, weights: torch.Tensor | float
     ) -> torch.Tensor:
-        """Return the gradient at the outputs, of the weighted loss or, under DP, of every record's own."""
+        """Return the gradient at the outputs: of the weighted loss, or of every record's own, to be clipped first."""
         n_models = self.stacked.n_models
         labels = self._labels.index_select(0, places).view(n_models, -1)
         # class axis not last: 20 times faster on a CPU
@@ -96,8 +96,6 @@ class EnsembleStep:
         gradient = class_first_gradient(logits, labels, self.recipe.label_smoothing)
         if self.recipe.dp is None:
             gradient *= weights if isinstance(weights, float) else weights[:, None, :]
-        elif not isinstance(weights, float):
-            gradient *= (weights > 0)[:, None, :]  # padding has no gradient, so its norm is 0
         return gradient.mT.reshape(output.shape).to(output.dtype)
 
     def _factors(
@@ -107,9 +105,10 @@ class EnsembleStep:
         places: torch.Tensor,
         weights: torch.Tensor | float,
     ) -> torch.Tensor:
-        """Return ``(n_models, n_records)`` clipping factors, times what each record counts."""
+        """Return ``(n_models, n_records)`` clipping factors, times what each record counts: 0 for padding."""
         assert self.recipe.dp is not None and self._square_norms is not None
-        total = torch.zeros(self.stacked.n_models, len(places) // self.stacked.n_models).to(self.stacked.values)
+        n_models = self.stacked.n_models
+        total = self.stacked.values.new_zeros(n_models, len(places) // n_models)
         for layer, part in parts:
             if isinstance(layer, StackedLinear) and layer.reads(inputs):
                 layer.input_norms = self._square_norms.index_select(0, places).view(total.shape)

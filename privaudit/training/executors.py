@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from privaudit.config.audit import EngineConfig
+from privaudit.config import EngineConfig
 from privaudit.errors import ConfigError
 from privaudit.interfaces import Executor, Result, Task
 from privaudit.training.process_executor import ProcessExecutor

@@ -1,6 +1,8 @@
 """Trains one group of an audit's models side by side, and stores them."""
 
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,7 +85,7 @@ def trained_networks(job: TrainingJob, rows: Sequence[int]) -> list[nn.Module]:
         ModelStream(members=own, batches=seed.batches, noise=seed.noise)
         for own, seed in zip(members, seeds, strict=True)
     ]
-    features, labels = torch.tensor(job.features).to(device), torch.tensor(job.labels).to(device)
+    features, labels = (_resident(array, device) for array in (job.features, job.labels))
     with isolated_random_state(seeds[0].dropout, device):
         train_ensemble(
             networks,
@@ -96,6 +98,13 @@ def trained_networks(job: TrainingJob, rows: Sequence[int]) -> list[nn.Module]:
             compiled=job.plan.compiled,
         )
     return networks[: len(rows)]
+
+
+def _resident(array: NDArray[Any], device: torch.device) -> torch.Tensor:
+    """Return an array on the device, on a CPU without a copy: every group reads the same records."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the array is read-only, and nobody writes
+        return torch.from_numpy(array).to(device)
 
 
 def _filled(job: TrainingJob, rows: Sequence[int]) -> tuple[list[int], list[NDArray[np.int64]]]:

@@ -48,6 +48,11 @@ class TrainerPlan:
     precision: Precision = "float32"
     compiled: bool = False
 
+    @property
+    def excuse(self) -> str:
+        """What a user who did not ask for the loop is told."""
+        return f"one at a time, since they cannot be trained side by side: {self.reason.rstrip('.')}."
+
     def to_dict(self) -> dict[str, Any]:
         """Return what enters the manifest."""
         names = ("trainer", "group_size", "most_records", "memory_gb", "precision", "compiled")

@@ -4,8 +4,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from privaudit.config import OptimizerConfig, RecipeConfig
-from privaudit.config.audit import ScheduleConfig
+from privaudit.config import OptimizerConfig, RecipeConfig, ScheduleConfig
 from privaudit.errors import ConfigError
 from privaudit.types import DpSgdParams
 

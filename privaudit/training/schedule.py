@@ -7,7 +7,7 @@ is relative to the clip, and what a step multiplies its noisy sum by is post-pro
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.config.audit import ScheduleConfig
+from privaudit.config import ScheduleConfig
 
 ROUNDING = 1e-9  # 0.29 * 100 is 28.999999999999996
 

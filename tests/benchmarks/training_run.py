@@ -1,5 +1,6 @@
 """Runs the training benchmark's measurements, workload after workload."""
 
+import gc
 import platform
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def run(names, *, quick, device, as_text):
         as_text: tables as they come, or JSON at the end.
     """
     torch.set_num_threads(1)
+    gc.freeze()  # what was imported: collecting before each timing then takes no time
     machine = {**_machine(device), "load_at_start": load_average()}
     show = print if as_text else _say_nothing
     show("; ".join(f"{name}: {value}" for name, value in machine.items()) + "\n", flush=True)

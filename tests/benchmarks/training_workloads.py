@@ -9,8 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
-from privaudit.config import OptimizerConfig, RecipeConfig
-from privaudit.config.audit import DpConfig, EngineConfig
+from privaudit.config import DpConfig, EngineConfig, OptimizerConfig, RecipeConfig
 from privaudit.data.design import make_design
 from privaudit.training.choose_trainer import choose_trainer
 from privaudit.training.job import make_job

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from privaudit.config.audit import EngineConfig
+from privaudit.config import EngineConfig
 from privaudit.data.dataset import dataset_from_arrays
 from privaudit.errors import UnsupportedError
 from privaudit.training.batchable import probe_network
@@ -266,3 +266,41 @@ def test_the_probe_leaves_the_callers_random_state_alone(probe):
     torch.manual_seed(3)
     probe("dropout")
     assert torch.equal(torch.rand(1), wanted)
+
+
+IMAGES = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, k, swap):
+        super().__init__()
+        self.a, self.b, self.c, self.swap = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 3), nn.Linear(64, k), swap
+
+    def forward(self, x):
+        x = torch.relu(self.a(x))
+        x = x.contiguous(memory_format=torch.channels_last) if self.swap else x
+        return self.c(self.b(x).flatten(1))
+
+def net(n, k, swap=True):
+    return Net(k, swap)
+"""
+
+
+@pytest.mark.parametrize("swap", [True, False])
+def test_gradients_that_opacus_gets_wrong_are_refused_by_the_loop_only(tmp_path, recipe, swap):
+    (tmp_path / "images.py").write_text(IMAGES)
+    spec = ModelSpec(build="images.py:net", params={"swap": swap}, base=tmp_path)
+    images = dataset_from_arrays(np.random.default_rng(0).normal(size=(8, 2, 8, 8)), np.arange(8) % 2, name="images")
+
+    def chosen(trainer, **keys):
+        engine = EngineConfig(trainer=trainer)
+        return choose_trainer(engine, spec=spec, dataset=images, recipes=(recipe(**keys),), device_type="cpu").trainer
+
+    assert chosen("auto") == "ensemble"
+    assert chosen("loop", dp=False) == "loop"
+    if swap:
+        with pytest.raises(UnsupportedError, match=r"another gradient of b.weight .*channels_last"):
+            chosen("loop")
+    else:
+        assert chosen("loop") == "loop"

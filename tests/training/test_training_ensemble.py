@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from privaudit.config import OptimizerConfig
-from privaudit.config.audit import ScheduleConfig
+from privaudit.config import OptimizerConfig, ScheduleConfig
 from privaudit.training.dpsgd import train_private
 from privaudit.training.ensemble import ModelStream, train_ensemble
 from privaudit.training.loop import train_plain

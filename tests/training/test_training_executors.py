@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from privaudit.config.audit import EngineConfig
+from privaudit.config import EngineConfig
 from privaudit.errors import ConfigError, TrainingError, UnsupportedError
 from privaudit.training import worker_loop, worker_process
 from privaudit.training.executors import InlineExecutor, make_executor

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from privaudit.config.audit import ScheduleConfig
+from privaudit.config import ScheduleConfig
 from privaudit.training.dpsgd import train_private
 from privaudit.training.loop import train_plain
 from privaudit.training.schedule import learning_rate_at, learning_rates

@@ -195,7 +195,10 @@ REFUSED = {
     "recurrent": (lambda: nn.GRU(5, 3), "GRU has weights that cannot be stacked"),
     "max_norm": (lambda: nn.Embedding(9, 3, max_norm=1.0), "max_norm"),
     "sparse": (lambda: nn.Embedding(9, 3, sparse=True), "sparse"),
-    "rows of several records": (lambda: nn.Sequential(nn.Linear(5, 3), nn.Flatten(0), nn.Unflatten(0, (6, -1))), "one row"),
+    "rows of several records": (
+        lambda: nn.Sequential(nn.Linear(5, 3), nn.Flatten(0), nn.Unflatten(0, (6, -1))),
+        "one row",
+    ),
 }
 
 
