@@ -29,7 +29,7 @@ def command(
     """Train target and shadow models, attack, estimate, report.
 
     CONFIG is an audit.yaml (see `privaudit init`). Without it the bundled audit runs: a DP-SGD model on 4,000 records
-    of Adult with 72 models and a positive control. An interrupted audit goes on from what its folder holds.
+    of Adult with 80 models and a positive control. An interrupted audit goes on from what its folder holds.
     """
     from privaudit.cli.gate_command import judge_and_show
     from privaudit.cli.settings import with_flags

@@ -83,7 +83,7 @@ def test_the_built_in_audit_is_the_documented_one():
     model:  {build: mlp, params: {hidden: [128]}, train: null, checkpoint: null}
     recipe: {steps: 100, sample_rate: 0.1, optimizer: {name: sgd, lr: 0.25, momentum: 0.9},
              dp: {noise_multiplier: 1.2, max_grad_norm: 1.0, delta: 1.0e-5}}
-    design: {kind: paired, n_models: 72, targets: [0], population: 0.2}
+    design: {kind: paired, n_models: 80, targets: [0], population: 0.2}
     access: score
     attacks: [{name: loss}, {name: lira}, {name: rmia}]
     estimators: [{name: one_run}]

@@ -185,7 +185,7 @@ DEFAULT_AUDIT: dict[str, Any] = {
         "optimizer": {"name": "sgd", "lr": 0.25, "momentum": 0.9},
         "dp": {"noise_multiplier": 1.2, "max_grad_norm": 1.0, "delta": 1e-5},
     },
-    "design": {"n_models": 72},  # a target, its complement and 70 shadows
+    "design": {"n_models": 80},  # a target, its complement and 78 shadows: whole groups
 }
 
 

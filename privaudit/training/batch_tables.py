@@ -14,6 +14,7 @@ from privaudit.training.batches import batches_per_epoch
 from privaudit.training.recipe import Recipe
 
 BLOCK_NUMBERS = 2**21  # uniform numbers drawn at a time: 16 MiB
+TABLE_NUMBERS = 2**16  # places in a model's table, about: half a MiB
 
 
 class StepTable(NamedTuple):
@@ -37,7 +38,7 @@ def poisson_tables(n: int, *, sample_rate: float, steps: int, rng: np.random.Gen
         steps: number of batches.
         rng: source of randomness.
     """
-    block = max(1, BLOCK_NUMBERS // n)
+    block = max(1, min(BLOCK_NUMBERS, int(TABLE_NUMBERS / sample_rate)) // n)
     for start in range(0, steps, block):
         taken = rng.random((min(block, steps - start), n)) < sample_rate
         step, row = np.nonzero(taken)
@@ -49,7 +50,7 @@ def poisson_tables(n: int, *, sample_rate: float, steps: int, rng: np.random.Gen
 
 
 def shuffled_tables(n: int, *, batch_size: int, epochs: int, rng: np.random.Generator) -> Iterator[StepTable]:
-    """Yield shuffled batches, one epoch at a time; see `shuffled_batches` for the meaning.
+    """Yield shuffled batches, many epochs at a time; see `shuffled_batches` for the meaning.
 
     Args:
         n: number of records.
@@ -58,17 +59,17 @@ def shuffled_tables(n: int, *, batch_size: int, epochs: int, rng: np.random.Gene
         rng: source of randomness.
     """
     n_batches = batches_per_epoch(n, batch_size)
-    last = n - (n_batches - 1) * batch_size
-    sizes = np.full(n_batches, batch_size, dtype=np.int64)
-    sizes[-1] = last
-    n_full = n - last
-    for _ in range(epochs):
-        order = rng.permutation(n)
-        rows = np.zeros((n_batches, int(sizes.max())), dtype=np.int64)
+    n_full = (n_batches - 1) * batch_size
+    last = n - n_full
+    sizes = np.array([*[batch_size] * (n_batches - 1), last], dtype=np.int64)
+    block = max(1, TABLE_NUMBERS // n)
+    for start in range(0, epochs, block):
+        orders = np.stack([rng.permutation(n) for _ in range(min(block, epochs - start))])
+        rows = np.zeros((len(orders), n_batches, int(sizes.max())), dtype=np.int64)
         if n_full:  # a single batch may be narrower than batch_size
-            rows[:-1, :batch_size] = order[:n_full].reshape(n_batches - 1, batch_size)
-        rows[-1, :last] = order[n_full:]
-        yield StepTable(rows, sizes)
+            rows[:, :-1, :batch_size] = orders[:, :n_full].reshape(len(orders), n_batches - 1, batch_size)
+        rows[:, -1, :last] = orders[:, n_full:]
+        yield StepTable(rows.reshape(-1, rows.shape[2]), np.tile(sizes, len(orders)))
 
 
 def recipe_tables(recipe: Recipe, n: int, rng: np.random.Generator) -> Iterator[StepTable]:
@@ -111,10 +112,10 @@ def group_batches(
     """
     queues = [_Queue(rows, table) for rows, table in zip(members, tables, strict=True)]
     ends = np.array(n_steps, dtype=np.int64)
-    done, n_total = 0, int(ends.max())
-    while done < n_total:
-        length = min(max(1, *(queue.available() for queue in queues)), n_total - done)
-        parts = [queue.take(min(length, max(0, int(end) - done))) for queue, end in zip(queues, ends, strict=True)]
+    done = 0
+    while done < ends.max():
+        length = min(queue.available() for queue, end in zip(queues, ends, strict=True) if end > done)
+        parts = [queue.take(length) for queue in queues]
         width = max(part.rows.shape[1] for part in parts)
         # padding is a record of the model's own: what another record's overflow would do, it must not feel
         first = np.array([queue.first for queue in queues])
@@ -136,28 +137,13 @@ class _Queue:
         self._table = StepTable(np.zeros((0, 0), dtype=np.int64), np.zeros(0, dtype=np.int64))
 
     def available(self) -> int:
-        """Number of steps that are there; draws more when none is."""
+        """Number of steps that are there; draws more when none is, and is 0 when the model has ended."""
         if not len(self._table.sizes):
             self._table = next(self._tables, self._table)
         return len(self._table.sizes)
 
     def take(self, n_steps: int) -> StepTable:
-        """Return the next steps, as records."""
-        taken: list[StepTable] = []
-        while n_steps > 0 and self.available():
-            table = self._table
-            part = StepTable(table.rows[:n_steps], table.sizes[:n_steps])
-            self._table = StepTable(table.rows[n_steps:], table.sizes[n_steps:])
-            taken.append(part)
-            n_steps -= len(part.sizes)
-        joined = _joined(taken)
-        return StepTable(self._members[joined.rows], joined.sizes)  # its padding too is among the members
-
-
-def _joined(tables: Sequence[StepTable]) -> StepTable:
-    width = max((table.rows.shape[1] for table in tables), default=0)
-    padded = [np.pad(table.rows, ((0, 0), (0, width - table.rows.shape[1]))) for table in tables]
-    empty = StepTable(np.zeros((0, width), dtype=np.int64), np.zeros(0, dtype=np.int64))
-    return StepTable(
-        np.concatenate([empty.rows, *padded]), np.concatenate([empty.sizes, *(table.sizes for table in tables)])
-    )
+        """Return the next steps, at most those available, as records; the padding too is among the members."""
+        table = self._table
+        self._table = StepTable(table.rows[n_steps:], table.sizes[n_steps:])
+        return StepTable(self._members[table.rows[:n_steps]], table.sizes[:n_steps])

@@ -18,7 +18,7 @@ Trainer = Literal["ensemble", "loop"]
 Precision = Literal["float32", "bfloat16"]
 GIGABYTE = 2**30
 BYTES = 4  # of a float32
-MOST_ON_CPU = 8  # models of dense layers: larger groups gain little and share badly among workers
+MOST_ON_CPU = 16  # models of dense layers: larger groups gain little, and a short last group costs as much as a full one
 MOST_WITH_CONVOLUTIONS = 1  # on a CPU: convolutions fill a core alone
 MOST_ON_ACCELERATOR = 256
 OPTIMIZER_NUMBERS = {"sgd": 1, "adam": 2, "adamw": 2}  # per weight
@@ -97,7 +97,7 @@ def plan_groups(
     ...     optimizer=OptimizerConfig(), dp=None,
     ... )
     >>> plan_groups(recipe, n_weights=10_000, bytes_per_record=4_000, has_convolution=False, device_type="cpu", memory_gb=2)
-    (8, None)
+    (16, None)
     """
     budget = memory_gb * GIGABYTE - resident_bytes
     per_model = n_weights * BYTES * (3 + OPTIMIZER_NUMBERS[recipe.optimizer.name])  # values, gradients, the network

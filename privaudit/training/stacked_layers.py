@@ -45,6 +45,10 @@ class StackedLayer(nn.Module):
         self._kept: torch.Tensor | None = None
         self._version = 0
 
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set a plain attribute: there are no parameters and submodules here, and looking for them costs microseconds."""
+        object.__setattr__(self, name, value)
+
     def bind(self, values: Mapping[str, torch.Tensor], gradients: Mapping[str, torch.Tensor]) -> None:
         """Give the layer its weights ``(n_models, ...)`` and where their gradients go: views of the flat buffers."""
         # a mark needs a node in the graph, in the first layer too: an input that requires a gradient makes one. Nobody

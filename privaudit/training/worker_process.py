@@ -135,12 +135,15 @@ def ready(workers: Sequence[WorkerProcess]) -> list[WorkerProcess]:
 @contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
     """A process inherits the mask: Ctrl-C cannot hit it in its first imports, which would print a traceback."""
+    from multiprocessing import resource_tracker
+
     from joblib.externals.loky.backend.resource_tracker import ensure_running
 
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    ensure_running()  # its start would lift the mask
+    ensure_running()  # the start of either tracker would lift the mask
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

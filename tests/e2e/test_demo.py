@@ -104,9 +104,9 @@ def test_the_folder_is_private_and_holds_every_model(demo):
     folder = run.folder / out
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert (folder / ".gitignore").read_text().strip() == "*"
-    assert len(list((folder / "models").glob("*.safetensors"))) == 80
+    assert len(list((folder / "models").glob("*.safetensors"))) == 88
     for signal in ("logit_margin", "negative_loss", "correct"):
-        assert len(list((folder / "signals" / signal).glob("*.safetensors"))) == 80
+        assert len(list((folder / "signals" / signal).glob("*.safetensors"))) == 88
 
 
 def test_claim_bound_control_and_verdict(report):
@@ -151,7 +151,7 @@ def test_the_model_has_utility(report):
 
 def test_progress_and_summary(demo):
     _, _, result = demo
-    assert re.search(r"training: 80 of 80 models, \d+ s", result.stderr)
+    assert re.search(r"training: 88 of 88 models, \d+ s", result.stderr)
     assert "too weak" in result.stdout and "Report: demo-out" in result.stdout
 
 

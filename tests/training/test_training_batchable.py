@@ -232,7 +232,7 @@ def choose(engine, tmp_path, dataset, recipe, function="net", **params):
 
 def test_the_ensemble_is_the_default(tmp_path, dataset, recipe):
     plan = choose({}, tmp_path, dataset, recipe)
-    assert plan.trainer == "ensemble" and plan.reason == "" and plan.group_size == 8
+    assert plan.trainer == "ensemble" and plan.reason == "" and plan.group_size == 16
     assert plan.most_records is None and plan.memory_gb == 2.0
 
 

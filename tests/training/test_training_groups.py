@@ -82,7 +82,7 @@ def plan(recipe, **keys):
 
 
 def test_planned_groups(recipe):
-    assert plan(recipe()) == (8, None)
+    assert plan(recipe()) == (16, None)
     assert plan(recipe(), has_convolution=True) == (1, None)
     assert plan(recipe(), device_type="cuda") == (256, None)
     assert plan(recipe(), device_type="cuda", has_convolution=True) == (256, None)
@@ -97,7 +97,7 @@ def test_groups_and_passes_fit_the_budget(recipe):
         size, most = plan(wide, bytes_per_record=1_000_000, memory_gb=gigabytes)
         assert most is None
         assert size * per_model <= gigabytes * GIGABYTE
-        assert size == 8 or 2 * size * per_model > gigabytes * GIGABYTE
+        assert size == 16 or 2 * size * per_model > gigabytes * GIGABYTE
     size, most = plan(wide, bytes_per_record=1_000_000, memory_gb=0.1)
     assert size == 1 and 90 <= most <= 107  # of 160: a batch takes two passes
     assert plan(wide, bytes_per_record=10**12, memory_gb=0.1) == (1, 1)
