@@ -18,7 +18,9 @@ Trainer = Literal["ensemble", "loop"]
 Precision = Literal["float32", "bfloat16"]
 GIGABYTE = 2**30
 BYTES = 4  # of a float32
-MOST_ON_CPU = 16  # models of dense layers: larger groups gain little, and a short last group costs as much as a full one
+MOST_ON_CPU = (
+    16  # models of dense layers: larger groups gain little, and a short last group costs as much as a full one
+)
 MOST_WITH_CONVOLUTIONS = 1  # on a CPU: convolutions fill a core alone
 MOST_ON_ACCELERATOR = 256
 OPTIMIZER_NUMBERS = {"sgd": 1, "adam": 2, "adamw": 2}  # per weight

@@ -5,7 +5,7 @@ into such a block, and the optimizer, which works number by number, sees one lon
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -55,7 +55,14 @@ class StackedNetwork:
         self.layers: list[StackedLayer] = []
         self.template = copy.deepcopy(first).train()
         self._replace_layers()
-        self._run = torch.compile(self.template, dynamic=True) if compiled else self.template
+        self._run = self._compiled() if compiled else self.template
+
+    def _compiled(self) -> Callable[..., object]:
+        """Compile the code between the stacked layers; these keep things, and run as they are."""
+        for layer in self.template.modules():
+            if isinstance(layer, StackedLayer):
+                setattr(layer, "forward", torch.compiler.disable(layer.forward))  # type: ignore[no-untyped-call]  # noqa: B010
+        return torch.compile(self.template, dynamic=True)
 
     @property
     def n_models(self) -> int:

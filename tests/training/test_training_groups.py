@@ -1,6 +1,7 @@
 """Groups are a function of recipe, network, device type and budget; a model's bytes do not depend on how many there are."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -197,7 +198,7 @@ def test_a_large_batch_in_several_passes_gives_the_same_model(job):
         torch.testing.assert_close(flat(one), flat(other), rtol=1e-5, atol=1e-6)
 
 
-def test_reduced_precision_is_close_and_compiled_is_the_same(job):
+def test_reduced_precision_is_close(job):
     whole = trained_networks(job("a", noise=0.0), (0, 1, 2, 3))
     reduced = trained_networks(
         job("b", noise=0.0, plan=dataclasses.replace(SIDE_BY_SIDE, precision="bfloat16")), (0, 1, 2, 3)
@@ -205,3 +206,27 @@ def test_reduced_precision_is_close_and_compiled_is_the_same(job):
     for one, other in zip(whole, reduced, strict=True):
         assert not torch.equal(flat(one), flat(other))
         torch.testing.assert_close(flat(one), flat(other), rtol=0.05, atol=0.05)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own modules, when the compiler is loaded
+def test_compiled_is_the_same(job):
+    whole = trained_networks(job("a"), (0, 1, 2, 3))
+    compiled = trained_networks(job("b", plan=dataclasses.replace(SIDE_BY_SIDE, compiled=True)), (0, 1, 2, 3))
+    for one, other in zip(whole, compiled, strict=True):
+        torch.testing.assert_close(flat(one), flat(other), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dp", [True, False])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_every_device_makes_the_same_of_the_same_seeds(job, device, dp):
+    """Initial weights may differ between devices; the trainers agree on each, and the same seed gives the same bytes."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    made = dataclasses.replace(job(noise=0.0, dp=dp, lr=0.1), device=device)
+    networks = trained_networks(made, (0, 1, 2, 3))
+    again = trained_networks(made, (0, 1, 2, 3))
+    for row, (network, other) in enumerate(zip(networks, again, strict=True)):
+        assert flat(network).device.type == device
+        assert torch.equal(flat(network), flat(other))
+        torch.testing.assert_close(flat(network), flat(trained_network(made, row)), rtol=1e-4, atol=1e-5)
