@@ -11,7 +11,7 @@ from privaudit.errors import StoreError
 from privaudit.interfaces import Attack, AuditInputs, Estimator
 from privaudit.pipeline.control import make_control
 from privaudit.pipeline.findings import accuracy_finding, attack_finding, claim_finding, idle_models
-from privaudit.pipeline.looks import analysis_of, mark_reported, why_spoilt
+from privaudit.pipeline.looks import analysis_of, later_report, mark_reported, why_spoilt
 from privaudit.pipeline.primary import Primary, check_primary, choose_primary, make_methods
 from privaudit.pipeline.stored import read_inputs, stored_claim, stored_config
 from privaudit.pipeline.verdict import judge_claim
@@ -33,7 +33,12 @@ from privaudit.types.design import CONTROL, SHADOW, TARGET
 DEFAULT_DELTA = 1e-5  # of an audit without a claim
 COINS_NOTE = (
     "The coins of the target's own records are the only secret; shadows, attack and share of guesses were fixed or "
-    "chosen without them. The target's complement takes no part."
+    "chosen without them. The target's complement takes no part. The seed fixes the coins: an earlier report with this "
+    "seed on these data, in any folder, would have been a look at them."
+)
+BESIDE_THE_TARGET = (
+    "Shadows that were trained side by side with the target depend on the sizes of its batches in their last bits "
+    "(padding); on nothing else of it."
 )
 
 
@@ -63,7 +68,8 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     delta = claim.delta if claim else DEFAULT_DELTA
     leading = next(estimator for estimator in estimators if estimator.name == config.primary.estimator)
     primary = choose_primary(config, attacks, leading, inputs, delta=delta)
-    spoilt = why_spoilt(manifest.looks, analysis_of(config, design))
+    analysis = analysis_of(config, design)
+    spoilt = why_spoilt(manifest.looks, analysis)
     findings, carrying = _findings(config, inputs, attacks, estimators, primary, delta)
     if spoilt:
         findings = tuple(_after_the_fact(finding, spoilt) for finding in findings)
@@ -73,7 +79,12 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
         attack = next(attack for attack in attacks if attack.name == primary.attack)
         played = read_inputs(folder, design, records, controls, signals=wanted)
         control = make_control(attack, leading, played, delta=delta, confidence=carrying[0].confidence)
-    notes = (*_notes(inputs, n_controls=len(controls), control=control, spoilt=spoilt), *manifest.remarks)
+    notes = (
+        *_notes(inputs, n_controls=len(controls), control=control, spoilt=spoilt),
+        *([] if spoilt else later_report(manifest.looks, analysis)),
+        *([BESIDE_THE_TARGET] if manifest.recipe["group_size"] > 1 else []),
+        *manifest.remarks,
+    )
     verdict = judge_claim(claim, carrying, control) if claim else None
     if verdict and spoilt:
         verdict = replace(verdict, outcome="too_weak", reason=f"No verdict: {spoilt}. {verdict.reason}")

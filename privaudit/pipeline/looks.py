@@ -70,6 +70,23 @@ def why_spoilt(looks: Sequence[Mapping[str, Any]], analysis: Mapping[str, Any]) 
     return TOPPED_UP if max(models) < analysis["n_models"] else CHANGED
 
 
+def later_report(looks: Sequence[Mapping[str, Any]], analysis: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a note for a report that others came before on the same, smaller audit; each holds by itself only.
+
+    Args:
+        looks: the analyses asked for, in order.
+        analysis: one of them.
+    """
+    place = looks.index(analysis)
+    if place == 0:
+        return ()
+    came = "A report came" if place == 1 else f"{place} reports came"
+    return (
+        f"{came} before this one on this folder, on fewer models. Its bounds, on targets that no earlier one held, hold at "
+        "their own confidence; the bounds of all reports together do not.",
+    )
+
+
 def mark_reported(path: Path, manifest: Manifest) -> None:
     """Note in a folder's manifest that outcomes of its models were seen."""
     if not manifest.is_reported:

@@ -121,16 +121,18 @@ def prepare(
     from privaudit.training.check import check_network
     from privaudit.training.choose_trainer import choose_trainer
     from privaudit.training.device import resolve_device
+    from privaudit.training.groups import widest_batch
 
     device = resolve_device(config.device)
     plan = make_plan(config, dataset=dataset, base=base, device_type=device.partition(":")[0])
-    check_network(plan.spec, plan.dataset, is_private=plan.recipes[0].dp is not None)
+    recipe = plan.recipes[0]
+    check_network(plan.spec, plan.dataset, is_private=recipe.dp is not None, width=widest_batch(recipe))
     trainer = choose_trainer(
         config.engine,
         spec=plan.spec,
         dataset=plan.dataset,
         recipes=plan.recipes,
-        device_type=device.partition(":")[0],
+        device=device,
     )
     plan = plan.with_trainer(trainer)
     folder = AuditFolder(Path(config.out))

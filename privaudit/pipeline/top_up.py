@@ -9,7 +9,7 @@ from privaudit.store.manifest import Manifest, check_same
 from privaudit.types import AuditDesign
 from privaudit.types.design import CONTROL, SHADOW, TARGET
 
-FEWER = "Models can be added to an audit, but none can be taken away."
+FEWER = "Models can be added to an audit, but none can be taken away; a fresh audit takes another seed, since coins were seen."
 BALANCED = (
     "A balanced design cannot be topped up: every record is in half of the models, so more models change all coins."
 )

@@ -5,10 +5,13 @@ weight's (clipped) gradient must be the same. So code that mixes records, that r
 numbers of its own is found by what it computes, not by its name.
 """
 
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -25,6 +28,7 @@ from privaudit.training.stacked_network import StackedNetwork
 from privaudit.training.without_dropout import without_dropout
 
 PROBED = 4  # records per model
+MOST_ROWS = 4096  # of all models, in the comparison at full width
 SHRINK = 2  # float64 here, float32 in training
 
 
@@ -43,30 +47,84 @@ class NetworkProbe:
     has_convolution: bool
 
 
-def probe_network(spec: ModelSpec, dataset: Dataset, recipe: Recipe) -> NetworkProbe:
+def probe_network(spec: ModelSpec, dataset: Dataset, recipe: Recipe, *, device: str = "cpu") -> NetworkProbe:
     """Compare two models run as one with the same two run singly.
 
     Args:
         spec: which model.
         dataset: the records; a few are used.
         recipe: how to train.
+        device: where to compare; one without float64 is left out, and the CPU taken.
 
     Raises:
         NotBatchableError: says why models of this kind must be trained one at a time.
     """
     if spec.train is not None:
         raise NotBatchableError(f"{spec.train} trains the models itself")
-    with one_thread():
-        networks = [fresh_network(spec, dataset, seed).double() for seed in (0, 1)]
+    with _reasons():
+        networks = _pair(spec, dataset, device)
         _check_buffers(networks)
-        n = min(PROBED, dataset.n_records)
-        features, labels = torch.tensor(dataset.features[:n]).double(), torch.tensor(dataset.labels[:n])
-        try:
-            return _compare(networks, features, labels, recipe)
-        except NotBatchableError:
-            raise
-        except Exception as error:
-            raise NotBatchableError(f"it cannot run two models as one ({describe(error)})") from error
+        n = max(1, min(PROBED, dataset.n_records // 2))
+        rows = torch.arange(2 * n) % dataset.n_records
+        features, labels = _records(dataset, rows, device)
+        # of its own for each model: what two models see alike cannot tell whether they see each other
+        features = torch.cat([features[:n], _stretched(features[n:])])
+        return _compare(networks, features, labels, recipe)
+
+
+def check_full_width(spec: ModelSpec, dataset: Dataset, *, n_models: int, width: int, device: str = "cpu") -> None:
+    """Compare outputs once more at the size that training will have: code may do otherwise with many rows.
+
+    Args:
+        spec: which model.
+        dataset: the records; they are repeated where they are few.
+        n_models: models in a group; fewer are run where that makes very many rows.
+        width: records per model.
+        device: as in `probe_network`.
+
+    Raises:
+        NotBatchableError: if an output is not the one that few records give.
+    """
+    with _reasons():
+        pair = _pair(spec, dataset, device)
+        group = [pair[model % 2] for model in range(min(n_models, max(1, MOST_ROWS // width)))]
+        stacked = StackedNetwork(group)
+        rows = torch.arange(len(group) * width) % dataset.n_records
+        features, _ = _records(dataset, rows, device)
+        of_model = [(pair[model % 2], part) for model, part in enumerate(torch.split(features, width))]
+        with without_dropout(), isolated_random_state(0, features.device):
+            for mode in (False, True):
+                _compare_outputs(stacked, of_model, training=mode)
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """One thread, and whatever the user's ``forward`` raises as a reason."""
+    try:
+        with one_thread():
+            yield
+    except NotBatchableError:
+        raise
+    except Exception as error:
+        raise NotBatchableError(f"it cannot run two models as one ({describe(error)})") from error
+
+
+def _pair(spec: ModelSpec, dataset: Dataset, device: str) -> list[nn.Module]:
+    return [fresh_network(spec, dataset, seed).to(_precise(device)).double() for seed in (0, 1)]
+
+
+def _precise(device: str) -> str:
+    return "cpu" if device == "mps" else device  # Apple's has no float64
+
+
+def _records(dataset: Dataset, rows: torch.Tensor, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    features, labels = torch.tensor(dataset.features[rows.numpy()]), torch.tensor(dataset.labels[rows.numpy()])
+    return features.to(_precise(device)).double(), labels.to(_precise(device))
+
+
+def _stretched(features: torch.Tensor) -> torch.Tensor:
+    """Return records of another size, unless they are whole numbers, which a network may look up."""
+    return features if bool((features % 1 == 0).all()) else features * 1.5
 
 
 def fresh_network(spec: ModelSpec, dataset: Dataset, seed: int) -> nn.Module:
@@ -86,14 +144,18 @@ def _check_buffers(networks: Sequence[nn.Module]) -> None:
 def _compare(networks: list[nn.Module], features: torch.Tensor, labels: torch.Tensor, recipe: Recipe) -> NetworkProbe:
     stacked = StackedNetwork(networks)
     before = {name: buffer.clone() for name, buffer in networks[0].named_buffers()}
-    n = len(features)
-    rows = torch.arange(n).expand(2, n)
+    n = len(features) // 2
+    rows = torch.arange(2 * n, device=features.device).view(2, n)
+    of_model = list(zip(networks, torch.split(features, n), strict=True))
     with without_dropout(), isolated_random_state(0, features.device):
         for mode in (False, True):
-            _compare_outputs(stacked, networks, features, training=mode)
-        of_records = [record_gradients(network, features, labels, recipe.label_smoothing) for network in networks]
+            _compare_outputs(stacked, of_model, training=mode)
+        of_records = [
+            record_gradients(network, part.clone(), labels[own], recipe.label_smoothing)
+            for (network, part), own in zip(of_model, rows, strict=True)
+        ]
         tried = replace(recipe, dp=halfway_clip(recipe.dp, of_records))
-        step = EnsembleStep(stacked, features, labels, recipe=tried)
+        step = EnsembleStep(stacked, features.clone(), labels, recipe=tried)
         with _counted_bytes(besides=stacked.values) as kept:
             step.add_gradients(rows, None, keep=False)
         _check_moved(before, stacked.template)
@@ -108,14 +170,30 @@ def _compare(networks: list[nn.Module], features: torch.Tensor, labels: torch.Te
 
 
 def _compare_outputs(
-    stacked: StackedNetwork, networks: Sequence[nn.Module], features: torch.Tensor, *, training: bool
+    stacked: StackedNetwork, of_model: Sequence[tuple[nn.Module, torch.Tensor]], *, training: bool
 ) -> None:
+    """Hold the outputs for each model's records against those that its network alone gives for a few at a time."""
     stacked.template.train(training)
+    before = _random_states()
     with torch.no_grad():
-        got = stacked.forward(torch.cat([features, features]))
-        wanted = torch.cat([network.train(training)(features).reshape(len(features), -1) for network in networks])
+        got = stacked.forward(torch.cat([part for _, part in of_model]))
+        if _random_states() != before:  # one draw would serve all models; dropout, one for each number, is off here
+            raise NotBatchableError("it draws random numbers beside dropout")
+        wanted = torch.cat(
+            [
+                network.train(training)(few.clone()).reshape(len(few), -1)
+                for network, part in of_model
+                for few in torch.split(part, PROBED)
+            ]
+        )
     if not same_numbers(got.reshape(len(wanted), -1), wanted):
         raise NotBatchableError("its outputs for a record change with the other records of the batch")
+
+
+def _random_states() -> tuple[bytes, object, str]:
+    of_numpy: Any = np.random.get_state(legacy=False)
+    drawn = f"{of_numpy['state']['key'].tobytes()!r} {of_numpy['state']['pos']}"
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), drawn
 
 
 def _compare_gradients(stacked: StackedNetwork, wanted: Sequence[dict[str, torch.Tensor]]) -> None:

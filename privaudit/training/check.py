@@ -13,13 +13,14 @@ from privaudit.training.networks import build_network, check_outputs
 from privaudit.training.randomness import isolated_random_state, one_thread
 
 
-def check_network(spec: ModelSpec, dataset: Dataset, *, is_private: bool) -> None:
+def check_network(spec: ModelSpec, dataset: Dataset, *, is_private: bool, width: int = 4) -> None:
     """Refuse a model that cannot be trained on these records.
 
     Args:
         spec: which model.
         dataset: the records.
         is_private: whether every layer must have per-record gradients.
+        width: records in a batch.
 
     Raises:
         ConfigError: if it cannot be built.
@@ -42,7 +43,7 @@ def check_network(spec: ModelSpec, dataset: Dataset, *, is_private: bool) -> Non
         )
     if is_private and spec.train is None:
         with one_thread():
-            refuse_mixed_records(network, torch.tensor(dataset.features[:4]))
+            refuse_mixed_records(network, torch.tensor(dataset.features[:4]), width=width)
 
 
 def _opacus_problems(network: nn.Module) -> list[Exception]:

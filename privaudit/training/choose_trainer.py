@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from privaudit.config import EngineConfig
 from privaudit.data.dataset import Dataset
 from privaudit.errors import UnsupportedError
-from privaudit.training.batchable import NetworkProbe, probe_network
-from privaudit.training.groups import TrainerPlan, plan_groups
+from privaudit.training.batchable import NetworkProbe, check_full_width, probe_network
+from privaudit.training.groups import TrainerPlan, plan_groups, widest_batch
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.opacus_gradients import check_opacus_gradients
 from privaudit.training.recipe import Recipe
@@ -16,7 +16,7 @@ ASKED_FOR = "engine.trainer asks for it"
 
 
 def choose_trainer(
-    engine: EngineConfig, *, spec: ModelSpec, dataset: Dataset, recipes: Sequence[Recipe], device_type: str
+    engine: EngineConfig, *, spec: ModelSpec, dataset: Dataset, recipes: Sequence[Recipe], device: str
 ) -> TrainerPlan:
     """Return the plan that every worker follows.
 
@@ -25,7 +25,7 @@ def choose_trainer(
         spec: which model.
         dataset: the records; a few are run through the model.
         recipes: of every variant of the design.
-        device_type: ``cpu`` or an accelerator.
+        device: where to train, e.g. ``cpu`` or ``cuda:0``.
 
     Raises:
         UnsupportedError: if the batched trainer, or an option of it, was asked for and cannot serve; or if the loop must
@@ -34,22 +34,33 @@ def choose_trainer(
     try:
         if engine.trainer == "loop":
             raise NotBatchableError(ASKED_FOR)
-        probes = [probe_network(spec, dataset, recipe) for recipe in recipes]
+        return _batched_plan(engine, spec, dataset, recipes, device)
     except NotBatchableError as error:
         _refuse_what_needs_the_ensemble(engine, str(error))
         for recipe in recipes:
             if recipe.dp is not None and spec.train is None:
                 check_opacus_gradients(spec, dataset, recipe)
         return TrainerPlan(trainer="loop", reason=str(error), is_fallback=engine.trainer != "loop")
+
+
+def _batched_plan(
+    engine: EngineConfig, spec: ModelSpec, dataset: Dataset, recipes: Sequence[Recipe], device: str
+) -> TrainerPlan:
+    probes = [probe_network(spec, dataset, recipe, device=device) for recipe in recipes]
+    device_type = device.partition(":")[0]
     resident = 0 if device_type == "cpu" else dataset.features.nbytes
     plans = [
         _plan_of(recipe, probe, device_type=device_type, memory_gb=engine.memory_gb, resident_bytes=resident)
         for recipe, probe in zip(recipes, probes, strict=True)
     ]
+    size = min(size for size, _ in plans)
+    most_records = min((most for _, most in plans if most is not None), default=None)
+    width = most_records or max(widest_batch(recipe) for recipe in recipes)
+    check_full_width(spec, dataset, n_models=size, width=width, device=device)
     return TrainerPlan(
         trainer="ensemble",
-        group_size=min(size for size, _ in plans),
-        most_records=min((most for _, most in plans if most is not None), default=None),
+        group_size=size,
+        most_records=most_records,
         memory_gb=engine.memory_gb,
         precision=engine.precision,
         compiled=engine.compile,

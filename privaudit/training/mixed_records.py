@@ -12,7 +12,7 @@ from privaudit.training.without_dropout import without_dropout
 PROBED = 4  # records in the batch
 
 
-def refuse_mixed_records(network: nn.Module, features: torch.Tensor) -> None:
+def refuse_mixed_records(network: nn.Module, features: torch.Tensor, *, width: int = PROBED) -> None:
     """Refuse a model that has no gradient per record, since its output for a record depends on other records.
 
     DP-SGD clips what each record adds to the gradient; what a record adds by way of the others' outputs (a batch mean
@@ -23,7 +23,8 @@ def refuse_mixed_records(network: nn.Module, features: torch.Tensor) -> None:
 
     Args:
         network: the model, on the device of the records; neither its weights nor its buffers change.
-        features: ``(n, ...)`` float32 records; at most 4 are used.
+        features: ``(n, ...)`` float32 records; at most 4 are used, and repeated to fill the batch.
+        width: records in the batch: code may do otherwise with many.
 
     Raises:
         UnsupportedError: if records are mixed.
@@ -31,7 +32,7 @@ def refuse_mixed_records(network: nn.Module, features: torch.Tensor) -> None:
     was_training = network.training
     network.train()
     try:
-        is_mixed = _mixes(network, features[:PROBED])
+        is_mixed = _mixes(network, features[:PROBED], width)
     finally:
         network.train(was_training)
     if is_mixed:
@@ -42,23 +43,25 @@ def refuse_mixed_records(network: nn.Module, features: torch.Tensor) -> None:
         )
 
 
-def _mixes(network: nn.Module, features: torch.Tensor) -> bool:
+def _mixes(network: nn.Module, features: torch.Tensor, width: int) -> bool:
     for dtype in (torch.float64, torch.float32):
         try:
             with torch.no_grad(), without_dropout():
-                return _mixes_in(network, features.to(dtype))
+                return _mixes_in(network, features.to(dtype), width)
         except Exception:  # noqa: BLE001, S112 - forward() is the user's; one that never runs is refused by its training
             continue
     return False
 
 
-def _mixes_in(network: nn.Module, features: torch.Tensor) -> bool:
-    together = _outputs(network, features)
-    records = [features[row : row + 1] for row in range(len(features))]
-    if _agree([_outputs(network, features, seed=1)], together):
-        return not _agree([_alone(network, record) for record in records], together)
-    batches = [record.expand_as(features).contiguous() for record in records]
-    return not _agree([_outputs(network, batch)[row : row + 1] for row, batch in enumerate(batches)], together)
+def _mixes_in(network: nn.Module, features: torch.Tensor, width: int) -> bool:
+    n = len(features)
+    batch = features[torch.arange(max(width, n), device=features.device) % n]
+    together = _outputs(network, batch)
+    records = [features[row : row + 1] for row in range(n)]
+    if _agree([_outputs(network, batch, seed=1)], together):
+        return not _agree([_alone(network, record) for record in records], together[:n])
+    exchanged = [_outputs(network, record.expand_as(batch).contiguous()) for record in records]
+    return not _agree([outputs[row : row + 1] for row, outputs in enumerate(exchanged)], together[:n])
 
 
 def _alone(network: nn.Module, record: torch.Tensor) -> torch.Tensor:

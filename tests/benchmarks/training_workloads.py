@@ -115,8 +115,7 @@ def job_of(workload_name, private, *, length, device="cpu"):
     factor, most_records = _length(workload, length)
     workload = scaled(workload, factor=factor)
     recipes = (recipe_of(workload, private, n_records=records.n_records),)
-    device_type = torch.device(device).type
-    plan = choose_trainer(EngineConfig(), spec=workload.spec, dataset=records, recipes=recipes, device_type=device_type)
+    plan = choose_trainer(EngineConfig(), spec=workload.spec, dataset=records, recipes=recipes, device=device)
     folder = Path("training-benchmark")  # nothing is written
     job = make_job(
         records, _design(workload_name), spec=workload.spec, recipes=recipes, device=device, folder=folder, plan=plan

@@ -64,7 +64,9 @@ def test_what_cannot_be_batched_is_trained_one_at_a_time_and_the_user_told(comma
         recipe={"epochs": 2, "batch_size": 32, "optimizer": {"name": "sgd", "lr": 0.1}},
     )
     result = command.inside("run", config, "--out", "out", "--engine", "inline")
-    why = "one at a time, since they cannot be trained side by side: BatchNorm1d (1) has weights that cannot be stacked."
+    why = (
+        "one at a time, since they cannot be trained side by side: BatchNorm1d (1) has weights that cannot be stacked."
+    )
     assert f"training: {why}" in result.stderr
     report = json.loads((command.folder / "out" / "report.json").read_text())
     assert report["provenance"]["models"]["trainer"] == "loop"

@@ -18,10 +18,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+FIRST = ("mean of records", "largest of records", "mixup", "unit norm")
+
 class Net(nn.Module):
     def __init__(self, n, k, trick=""):
         super().__init__()
         self.trick = trick
+        self.norm = nn.BatchNorm1d(n, affine=False, track_running_stats=False) if trick == "bare" else nn.Identity()
         self.first, self.second, self.last = nn.Linear(n, 6), nn.Linear(6, 6), nn.Linear(6, k)
         if trick == "buffer":
             self.register_buffer("table", torch.randn(6))
@@ -31,13 +34,27 @@ class Net(nn.Module):
             self.scale = float(torch.rand(()))
 
     def forward(self, x):
-        h = torch.tanh(self.first(x))
+        x = self.norm(x)
+        h = None if self.trick in FIRST else torch.tanh(self.first(x))
         if self.trick == "batch mean":
             h = h - h.mean(0)
         if self.trick == "training mean" and self.training:
             h = h - h.mean(0)
         if self.trick == "batch size":
             h = h / len(x)
+        if self.trick == "mean of records":
+            h = torch.tanh(self.first(x - x.mean(0)))
+        if self.trick == "largest of records":
+            h = torch.tanh(self.first(x / x.abs().max()))
+        if self.trick == "mixup":
+            h = torch.tanh(self.first(0.7 * x + 0.3 * x.roll(1, 0)))
+        if self.trick == "wide":
+            h = h - h.mean(0) if len(x) > 64 else h
+        if self.trick == "layer drop" and self.training and float(torch.rand(1)) < 0.01:
+            h = h * 0.5
+        if self.trick == "unit norm":
+            x.data.div_(x.data.norm(dim=1, keepdim=True))
+            h = torch.tanh(self.first(x))
         if self.trick == "buffer":
             h = h * self.table
         if self.trick == "counter":
@@ -175,6 +192,11 @@ def test_what_can_be_trained_side_by_side(probe, function, params, dp):
         ("net", {"trick": "batch mean"}, "change with the other records"),
         ("net", {"trick": "training mean"}, "change with the other records"),
         ("net", {"trick": "batch size"}, "change with the other records"),
+        ("net", {"trick": "mean of records"}, "change with the other records"),
+        ("net", {"trick": "largest of records"}, "change with the other records"),
+        ("net", {"trick": "mixup"}, "change with the other records"),
+        ("net", {"trick": "bare"}, "change with the other records"),
+        ("net", {"trick": "layer drop"}, "draws random numbers beside dropout"),
         ("net", {"trick": "buffer"}, "buffer table differs from model to model"),
         ("net", {"trick": "counter"}, "buffer seen changes|buffer seen differs"),
         ("net", {"trick": "attribute"}, "change with the other records"),
@@ -194,6 +216,12 @@ def test_what_cannot_says_why(probe, function, params, words, dp):
     with pytest.raises(NotBatchableError, match=words) as caught:
         probe(function, dp=dp, **params)
     assert "\n" not in str(caught.value)
+
+
+def test_records_that_forward_changes_unseen_would_pass_the_clip(probe):
+    """``.data`` leaves no version behind: the norms laid by are those of other records."""
+    with pytest.raises(NotBatchableError, match=r"gradient of first\.weight"):
+        probe("net", trick="unit norm")
 
 
 def test_a_users_training_function_is_not_batched(probe):
@@ -227,7 +255,7 @@ def choose(engine, tmp_path, dataset, recipe, function="net", **params):
     (tmp_path / "nets.py").write_text(NETWORKS)
     spec = ModelSpec(build=f"nets.py:{function}", params=params, base=tmp_path)
     recipes = (recipe(), recipe(dp=False))
-    return choose_trainer(EngineConfig(**engine), spec=spec, dataset=dataset, recipes=recipes, device_type="cpu")
+    return choose_trainer(EngineConfig(**engine), spec=spec, dataset=dataset, recipes=recipes, device="cpu")
 
 
 def test_the_ensemble_is_the_default(tmp_path, dataset, recipe):
@@ -240,6 +268,12 @@ def test_the_loop_where_nothing_else_serves_and_it_says_why(tmp_path, dataset, r
     plan = choose({}, tmp_path, dataset, recipe, trick="twice")
     assert plan.trainer == "loop" and "used twice" in plan.reason
     assert plan.group_size == 1 and plan.memory_gb is None  # no budget enters the digest of the loop
+
+
+def test_code_that_mixes_records_in_large_batches_only(tmp_path, dataset, recipe):
+    """Four records show nothing; the comparison at the width of training does."""
+    plan = choose({}, tmp_path, dataset, recipe, trick="wide")
+    assert plan.trainer == "loop" and "change with the other records" in plan.reason
 
 
 def test_the_loop_on_demand(tmp_path, dataset, recipe):
@@ -295,7 +329,7 @@ def test_gradients_that_opacus_gets_wrong_are_refused_by_the_loop_only(tmp_path,
 
     def chosen(trainer, **keys):
         engine = EngineConfig(trainer=trainer)
-        return choose_trainer(engine, spec=spec, dataset=images, recipes=(recipe(**keys),), device_type="cpu").trainer
+        return choose_trainer(engine, spec=spec, dataset=images, recipes=(recipe(**keys),), device="cpu").trainer
 
     assert chosen("auto") == "ensemble"
     assert chosen("loop", dp=False) == "loop"

@@ -179,7 +179,7 @@ def test_same_seed_same_bytes_and_models_differ(job_of, contents):
     assert contents(first) == contents(second)
     assert len({*contents(first).values(), *contents(other).values()}) == 6
     seeds = [seed for model in range(50) for seed in seeds_of_model(0, model)]
-    assert len(set(seeds)) == 200
+    assert len({seed % 2**32 for seed in seeds}) == 200  # all that torch's generator on a CPU heeds
 
 
 def test_batches_noise_and_weights_differ_between_models(recipe, toy_network):
