@@ -16,7 +16,7 @@ from privaudit.training.job import TrainingJob
 from privaudit.training.networks import build_network
 from privaudit.training.one_model import Outcome, describe_failure
 from privaudit.training.pool import run_outcomes, train_models
-from privaudit.training.randomness import isolated_random_state, one_thread, seeds_of_model
+from privaudit.training.randomness import full_precision, isolated_random_state, one_thread, seeds_of_model
 from privaudit.training.weights import load_weights
 from privaudit.types import AuditDesign
 
@@ -96,11 +96,12 @@ def query_one(job: TrainingJob, signals: tuple[str, ...], model: int) -> Outcome
     try:
         job.check_code()
         number = job.number(model)
-        with one_thread(), isolated_random_state(seeds_of_model(job.seed, number).weights, torch.device(job.device)):
+        device = torch.device(job.device)
+        seed = seeds_of_model(job.seed, number).weights
+        with one_thread(), isolated_random_state(seed, device), full_precision(device):
             network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes)
             folder = AuditFolder(job.folder)
             load_weights(folder.model(number), network)
-            device = torch.device(job.device)
             logits = query_logits(network.to(device), torch.tensor(job.features).to(device))
         values = signals_from_logits(logits, job.labels)
         for name in signals:

@@ -81,10 +81,11 @@ def later_report(looks: Sequence[Mapping[str, Any]], analysis: Mapping[str, Any]
     if place == 0:
         return ()
     came = "A report came" if place == 1 else f"{place} reports came"
-    return (
+    note = (
         f"{came} before this one on this folder, on fewer models. Its bounds, on targets that no earlier one held, hold at "
-        "their own confidence; the bounds of all reports together do not.",
+        "their own confidence; the bounds of all reports together do not."
     )
+    return (note,)
 
 
 def mark_reported(path: Path, manifest: Manifest) -> None:

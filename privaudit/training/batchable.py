@@ -17,19 +17,20 @@ from torch import nn
 
 from privaudit.data.dataset import Dataset
 from privaudit.training.ensemble_step import EnsembleStep
+from privaudit.training.groups import StepMemory
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.networks import build_network, describe
 from privaudit.training.randomness import isolated_random_state, one_thread
 from privaudit.training.recipe import Recipe
-from privaudit.training.record_gradients import clipped_sums, halfway_clip, record_gradients, same_numbers
+from privaudit.training.record_gradients import clipped_sums, halfway_clip, largest, record_gradients, same_numbers
 from privaudit.training.stacked_convolution import StackedConvolution
 from privaudit.training.stacked_layers import NotBatchableError
 from privaudit.training.stacked_network import StackedNetwork
+from privaudit.training.step_memory import step_memory
 from privaudit.training.without_dropout import without_dropout
 
 PROBED = 4  # records per model
 MOST_ROWS = 4096  # of all models, in the comparison at full width
-SHRINK = 2  # float64 here, float32 in training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +39,12 @@ class NetworkProbe:
 
     Attributes:
         n_weights: trained numbers of one model.
-        bytes_per_record: what one record of one model keeps in memory in a training step.
+        memory: what a training step needs beside weights, gradients and optimizer.
         has_convolution: whether convolutions take part.
     """
 
     n_weights: int
-    bytes_per_record: int
+    memory: StepMemory
     has_convolution: bool
 
 
@@ -156,15 +157,17 @@ def _compare(networks: list[nn.Module], features: torch.Tensor, labels: torch.Te
         ]
         tried = replace(recipe, dp=halfway_clip(recipe.dp, of_records))
         step = EnsembleStep(stacked, features.clone(), labels, recipe=tried)
-        with _counted_bytes(besides=stacked.values) as kept:
-            step.add_gradients(rows, None, keep=False)
+        step.add_gradients(rows, None, keep=False)
         _check_moved(before, stacked.template)
     wanted = [clipped_sums(gradients, tried) for gradients in of_records]
     _compare_gradients(stacked, wanted)
-    scratch = max((layer.scratch_numbers() * 8 for layer in stacked.layers), default=0)
+    with isolated_random_state(0, features.device):  # dropout is on: its masks take memory as well
+        memory = step_memory(
+            lambda few: step.add_gradients(few.to(features.device), None, keep=False), 2, len(features)
+        )
     return NetworkProbe(
         n_weights=len(stacked.values) // 2,
-        bytes_per_record=(kept[0] + features[0].numel() * 8 * 2 * n) // (SHRINK * 2 * n) + scratch // SHRINK,
+        memory=memory,
         has_convolution=any(isinstance(layer, StackedConvolution) for layer in stacked.template.modules()),
     )
 
@@ -197,8 +200,9 @@ def _random_states() -> tuple[bytes, object, str]:
 
 
 def _compare_gradients(stacked: StackedNetwork, wanted: Sequence[dict[str, torch.Tensor]]) -> None:
+    scale = largest(part for sums in wanted for part in sums.values())
     for name, block in stacked.blocks.items():
-        if not same_numbers(block, torch.stack([sums[name] for sums in wanted])):
+        if not same_numbers(block, torch.stack([sums[name] for sums in wanted]), scale=scale):
             raise NotBatchableError(f"the gradient of {name} is another one when models run as one")
 
 
@@ -206,20 +210,3 @@ def _check_moved(before: dict[str, torch.Tensor], template: nn.Module) -> None:
     for name, buffer in template.named_buffers():
         if name in before and not torch.equal(before[name], buffer):
             raise NotBatchableError(f"its buffer {name} changes in training")
-
-
-@contextmanager
-def _counted_bytes(*, besides: torch.Tensor) -> Iterator[list[int]]:
-    """Count the bytes that a step keeps for its backward pass, and as much again for the gradients that replace them."""
-    seen = {besides.untyped_storage().data_ptr()}
-    total = [0]
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in seen:
-            seen.add(storage.data_ptr())
-            total[0] += 2 * storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield total

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from privaudit.config import EngineConfig
 from privaudit.data.dataset import Dataset
 from privaudit.errors import UnsupportedError
-from privaudit.training.batchable import NetworkProbe, check_full_width, probe_network
+from privaudit.training.batchable import check_full_width, probe_network
 from privaudit.training.groups import TrainerPlan, plan_groups, widest_batch
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.opacus_gradients import check_opacus_gradients
@@ -50,7 +50,16 @@ def _batched_plan(
     device_type = device.partition(":")[0]
     resident = 0 if device_type == "cpu" else dataset.features.nbytes
     plans = [
-        _plan_of(recipe, probe, device_type=device_type, memory_gb=engine.memory_gb, resident_bytes=resident)
+        plan_groups(
+            recipe,
+            n_weights=probe.n_weights,
+            memory=probe.memory,
+            n_records=dataset.n_records,
+            has_convolution=probe.has_convolution,
+            device_type=device_type,
+            memory_gb=engine.memory_gb,
+            resident_bytes=resident,
+        )
         for recipe, probe in zip(recipes, probes, strict=True)
     ]
     size = min(size for size, _ in plans)
@@ -64,20 +73,6 @@ def _batched_plan(
         memory_gb=engine.memory_gb,
         precision=engine.precision,
         compiled=engine.compile,
-    )
-
-
-def _plan_of(
-    recipe: Recipe, probe: NetworkProbe, *, device_type: str, memory_gb: float, resident_bytes: int
-) -> tuple[int, int | None]:
-    return plan_groups(
-        recipe,
-        n_weights=probe.n_weights,
-        bytes_per_record=probe.bytes_per_record,
-        has_convolution=probe.has_convolution,
-        device_type=device_type,
-        memory_gb=memory_gb,
-        resident_bytes=resident_bytes,
     )
 
 

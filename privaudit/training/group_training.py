@@ -16,7 +16,7 @@ from privaudit.training.ensemble import ModelStream, train_ensemble
 from privaudit.training.job import TrainingJob
 from privaudit.training.networks import build_network
 from privaudit.training.one_model import Outcome, describe_failure, train_one
-from privaudit.training.randomness import isolated_random_state, one_thread, seeds_of_model
+from privaudit.training.randomness import full_precision, isolated_random_state, one_thread, seeds_of_model
 from privaudit.training.stacked_layers import NotBatchableError
 from privaudit.training.weights import save_weights, weights_are_finite
 
@@ -48,7 +48,9 @@ def _with_remedy(error: BaseException) -> BaseException:
             f"these models cannot be trained side by side after all: {error}. Set engine.trainer: loop."
         )
     if isinstance(error, torch.OutOfMemoryError):
-        return TrainingError("the device is out of memory. Lower engine.memory_gb, or engine.workers.")
+        return TrainingError(
+            "the device is out of memory. Lower engine.workers, or take a smaller engine.memory_gb and another --out."
+        )
     return error
 
 
@@ -86,7 +88,7 @@ def trained_networks(job: TrainingJob, rows: Sequence[int]) -> list[nn.Module]:
         for own, seed in zip(members, seeds, strict=True)
     ]
     features, labels = (_resident(array, device) for array in (job.features, job.labels))
-    with isolated_random_state(seeds[0].dropout, device):
+    with isolated_random_state(seeds[0].dropout, device), full_precision(device):
         train_ensemble(
             networks,
             features,

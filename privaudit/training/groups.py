@@ -7,11 +7,12 @@ beside it, and an audit must give the same bytes everywhere.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.training.batch_tables import TABLE_NUMBERS
 from privaudit.training.recipe import Recipe
 
 Trainer = Literal["ensemble", "loop"]
@@ -23,7 +24,21 @@ MOST_ON_CPU = (
 )
 MOST_WITH_CONVOLUTIONS = 1  # on a CPU: convolutions fill a core alone
 MOST_ON_ACCELERATOR = 256
+TABLE_COPIES = 4  # of row numbers: drawn, of the model, of the group, on the device
+HEADROOM = 1.25  # for what allocators and libraries take beside
 OPTIMIZER_NUMBERS = {"sgd": 1, "adam": 2, "adamw": 2}  # per weight
+
+
+class StepMemory(NamedTuple):
+    """Bytes that a step takes beside weights, gradients and optimizer.
+
+    Attributes:
+        per_model: whatever the batch.
+        per_record: for each record of one model.
+    """
+
+    per_model: int
+    per_record: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +91,8 @@ def plan_groups(
     recipe: Recipe,
     *,
     n_weights: int,
-    bytes_per_record: int,
+    memory: StepMemory,
+    n_records: int,
     has_convolution: bool,
     device_type: str,
     memory_gb: float,
@@ -87,7 +103,8 @@ def plan_groups(
     Args:
         recipe: batch size and optimizer.
         n_weights: trained numbers of one model.
-        bytes_per_record: what one record of one model keeps in a step.
+        memory: what a step needs beside weights, gradients and optimizer.
+        n_records: records of the audit; tables of batches grow with them.
         has_convolution: whether convolutions take part.
         device_type: ``cpu`` or an accelerator.
         memory_gb: budget of one group.
@@ -98,15 +115,20 @@ def plan_groups(
     ...     steps=None, sample_rate=None, epochs=1, batch_size=64, expected_batch_size=None, schedule_steps=1,
     ...     optimizer=OptimizerConfig(), dp=None,
     ... )
-    >>> plan_groups(recipe, n_weights=10_000, bytes_per_record=4_000, has_convolution=False, device_type="cpu", memory_gb=2)
+    >>> plan_groups(
+    ...     recipe, n_weights=10_000, memory=StepMemory(0, 4_000), n_records=5_000, has_convolution=False, device_type="cpu",
+    ...     memory_gb=2,
+    ... )
     (16, None)
     """
     budget = memory_gb * GIGABYTE - resident_bytes
-    per_model = n_weights * BYTES * (3 + OPTIMIZER_NUMBERS[recipe.optimizer.name])  # values, gradients, the network
+    of_weights = n_weights * BYTES * (3 + OPTIMIZER_NUMBERS[recipe.optimizer.name])  # values, gradients, the network
+    of_batches = TABLE_COPIES * 8 * max(n_records // 2, TABLE_NUMBERS)
+    per_model, per_record = of_weights + of_batches + HEADROOM * memory.per_model, HEADROOM * memory.per_record
     width = widest_batch(recipe)
-    fitting = int(budget // (per_model + width * bytes_per_record))
+    fitting = int(budget // (per_model + width * per_record))
     if fitting < 1:
-        return 1, max(1, int((budget - per_model) // bytes_per_record))
+        return 1, max(1, int((budget - per_model) // per_record))
     most = _most_models(device_type, has_convolution)
     return 2 ** int(math.log2(min(fitting, most))), None
 

@@ -13,7 +13,7 @@ from privaudit.training.buffers import check_buffers
 from privaudit.training.job import TrainingJob
 from privaudit.training.loop import train_plain
 from privaudit.training.networks import build_network, describe
-from privaudit.training.randomness import isolated_random_state, one_thread, seeds_of_model
+from privaudit.training.randomness import full_precision, isolated_random_state, one_thread, seeds_of_model
 from privaudit.training.weights import save_weights, weights_are_finite
 
 
@@ -68,7 +68,7 @@ def trained_network(job: TrainingJob, model: int) -> nn.Module:
     labels = torch.from_numpy(job.labels[rows]).to(device)
     recipe = job.recipe(model)
     rng = np.random.default_rng(seeds.batches)
-    with isolated_random_state(seeds.weights, device):
+    with isolated_random_state(seeds.weights, device), full_precision(device):
         network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes).to(device)
         if job.spec.train is not None:
             network = _train_with_user_code(job, network, features, labels, model)

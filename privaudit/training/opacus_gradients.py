@@ -16,7 +16,7 @@ from privaudit.training.loss import classification_loss
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.randomness import isolated_random_state, one_thread
 from privaudit.training.recipe import Recipe
-from privaudit.training.record_gradients import record_gradients, same_numbers
+from privaudit.training.record_gradients import largest, record_gradients, same_numbers
 from privaudit.training.without_dropout import without_dropout
 
 
@@ -40,8 +40,9 @@ def check_opacus_gradients(spec: ModelSpec, dataset: Dataset, recipe: Recipe) ->
             got = _by_opacus(network, features, labels, recipe.label_smoothing)
         except Exception:  # noqa: BLE001 - a forward() that cannot run float64 cannot be compared; training tells the rest
             return
+    scale = largest(part for record in wanted for part in record.values())
     for name, of_records in got.items():
-        if not same_numbers(of_records, torch.stack([record[name] for record in wanted])):
+        if not same_numbers(of_records, torch.stack([record[name] for record in wanted]), scale=scale):
             raise UnsupportedError(
                 f"Opacus computes another gradient of {name} than automatic differentiation, so DP-SGD would train another "
                 "model. Known causes: images in channels_last order before a convolution (call .contiguous()), an Embedding "

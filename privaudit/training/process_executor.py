@@ -38,6 +38,7 @@ class ProcessExecutor:
     workers: int
     logs: Path | None = None
     _pool: list[WorkerProcess] = field(default_factory=list, init=False, repr=False, compare=False)
+    _is_busy: bool = field(default=False, init=False, repr=False, compare=False)
     _functions: Iterator[int] = field(default_factory=lambda: itertools.count(1), init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -61,11 +62,14 @@ class ProcessExecutor:
         Raises:
             TrainingError: if a task was lost and ``lost`` is None; else whatever the function raises.
         """
-        finished = False
+        if self._is_busy:
+            raise TrainingError("an executor runs one map at a time; exhaust or close the first one's results.")
+        self._is_busy, finished = True, False
         try:
             yield from self._results((next(self._functions), packed(function)), tasks, lost)
             finished = True
         finally:
+            self._is_busy = False
             # what is in flight after an interrupt is lost on purpose; finished files are on disk already
             if not finished:
                 _kill_all(self._pool, self.logs)

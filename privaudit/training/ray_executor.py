@@ -106,9 +106,10 @@ class RayExecutor:
                 ray.init(address=self.address or "local", **keys)
             self._leave = partial(_shut_down, ray, _messages_to_stderr())
         found = ray.cluster_resources().get("GPU", 0.0)
-        if self.address is None and found < self.gpus_per_worker:
+        if found < self.gpus_per_worker:  # Ray itself would wait for one without a word
+            where = "on this machine" if self.address is None else f"at {self.address}"
             raise UnsupportedError(
-                f"engine.gpus_per_worker is {self.gpus_per_worker:g}, and Ray found {found:g} GPUs on this machine. "
+                f"engine.gpus_per_worker is {self.gpus_per_worker:g}, and Ray found {found:g} GPUs {where}. "
                 "Use --device cpu, or the address of a cluster that has some."
             )
         return ray

@@ -1,6 +1,6 @@
 """Gradients of single records by plain automatic differentiation: what faster ways are held against."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import torch
@@ -64,8 +64,24 @@ def clipped_sums(gradients: Sequence[dict[str, torch.Tensor]], recipe: Recipe) -
     }
 
 
-def same_numbers(got: torch.Tensor, wanted: torch.Tensor) -> bool:
-    """Tell whether two float64 results are one up to rounding."""
-    finite = wanted[wanted.isfinite()].abs()
-    scale = float(finite.max()) if len(finite) else 0.0
-    return torch.allclose(got, wanted, rtol=0.0, atol=TOLERANCE * scale, equal_nan=True)
+def _largest(part: torch.Tensor) -> float:
+    finite = part[part.isfinite()].abs()
+    return float(finite.max()) if len(finite) else 0.0
+
+
+def largest(parts: Iterable[torch.Tensor]) -> float:
+    """Return the largest finite absolute value; 0 if there is none."""
+    return max((_largest(part) for part in parts), default=0.0)
+
+
+def same_numbers(got: torch.Tensor, wanted: torch.Tensor, *, scale: float | None = None) -> bool:
+    """Tell whether two float64 results are one up to rounding.
+
+    Args:
+        got: one result.
+        wanted: the other.
+        scale: of the numbers that rounding is measured by; the largest wanted one if ``None``. A gradient that is 0
+            in truth (a bias that a softmax or a norm cancels) is nothing but rounding of the others.
+    """
+    tolerance = TOLERANCE * (largest([wanted]) if scale is None else scale)
+    return torch.allclose(got, wanted, rtol=0.0, atol=tolerance, equal_nan=True)

@@ -150,11 +150,6 @@ class StackedConvolution(StackedLayer):
         super().forget()
         self._patches = self._of_records = None
 
-    def scratch_numbers(self) -> int:
-        """See the base: the patches, and a record's own gradient or the Gram matrices of its places."""
-        length, width = self._inner().shape[1:]
-        return self.groups * length * width + min(2 * self.groups * length**2, self.weight[0].numel())
-
     def square_norms(self, gradient: torch.Tensor) -> torch.Tensor:
         """See the base; keeps the gradients of the records where that is the cheaper way."""
         outer, inner = self._outer(gradient), self._inner()
@@ -199,22 +194,37 @@ class StackedConvolution(StackedLayer):
         return kernels.reshape(self.weight.shape)
 
     def _add_by_library(self, gradient: torch.Tensor, beta: float) -> None:
-        """Sum over records by the library's own backward pass, model by model."""
+        """Sum over records by the library's own backward pass."""
         images = self.taken()
-        folded = images.view(self.n_models, -1, *images.shape[1:])
-        parts = gradient.view(self.n_models, -1, *gradient.shape[1:])
-        for model, kernel in enumerate(self._kernels().detach()):
-            sums: torch.Tensor = conv2d_weight(  # type: ignore[no-untyped-call]
-                folded[model], kernel.shape, parts[model], self.stride, self.padding, self.dilation, self.groups
-            )
-            self._put_one("weight", model, sums, beta)
-        if self.bias is not None:
-            self._put("bias", parts.sum(dim=(1, 3, 4)), beta)
-
-    def _put_one(self, name: str, model: int, sums: torch.Tensor, beta: float) -> None:
-        target = self.gradients[name][model]
-        sums = sums.reshape(target.shape)
-        if beta:
-            target.add_(sums)
+        if images.device.type == "cpu" or self.n_models == 1:
+            sums = self._sums_one_by_one(images, gradient)
         else:
-            target.copy_(sums)
+            sums = self._sums_grouped(images, gradient)
+        self._put("weight", sums.view(self.weight.shape), beta)
+        if self.bias is not None:
+            self._put("bias", self._per_model(gradient).sum(dim=(1, 3, 4)), beta)
+
+    def _per_model(self, values: torch.Tensor) -> torch.Tensor:
+        return values.view(self.n_models, -1, *values.shape[1:])
+
+    def _sums_one_by_one(self, images: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        shape = self._kernels().shape[1:]
+        parts = zip(self._per_model(images), self._per_model(gradient), strict=True)
+        return torch.stack([self._library_sums(part, shape, outer, self.groups) for part, outer in parts])
+
+    def _sums_grouped(self, images: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        """Take one launch for all models, each a group of channels; see `_grouped`."""
+        side_by_side = [self._per_model(part).transpose(0, 1).flatten(1, 2) for part in (images, gradient)]
+        kernels = self._kernels()
+        sums = self._library_sums(
+            side_by_side[0], kernels.flatten(0, 1).shape, side_by_side[1], self.n_models * self.groups
+        )
+        return sums.view(kernels.shape)
+
+    def _library_sums(
+        self, images: torch.Tensor, shape: torch.Size, gradient: torch.Tensor, groups: int
+    ) -> torch.Tensor:
+        sums: torch.Tensor = conv2d_weight(  # type: ignore[no-untyped-call]
+            images, shape, gradient, self.stride, self.padding, self.dilation, groups
+        )
+        return sums

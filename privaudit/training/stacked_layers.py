@@ -103,10 +103,6 @@ class StackedLayer(nn.Module):
         """
         raise NotImplementedError
 
-    def scratch_numbers(self) -> int:
-        """Numbers per record that `square_norms` and `add_sums` need beside what is kept; after a forward pass."""
-        return 0
-
     def _put(self, name: str, sums: torch.Tensor, beta: float) -> None:
         if beta:
             self.gradients[name].add_(sums)
@@ -145,11 +141,6 @@ class StackedLinear(StackedLayer):
         if rows is None or self._length != 1 or records._version:
             return False
         return rows.data_ptr() == records.data_ptr() and rows.numel() == records.numel()
-
-    def scratch_numbers(self) -> int:
-        """See the base."""
-        n_outputs, n_inputs = self.weight.shape[1:]
-        return self._length * n_outputs + min(2 * self._length**2, n_outputs * n_inputs)
 
     def square_norms(self, gradient: torch.Tensor) -> torch.Tensor:
         """See the base; for sequences by the cheaper of the two exact ways."""

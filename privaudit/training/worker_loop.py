@@ -86,6 +86,9 @@ def serve(connection: Connection, parent: int, log: Path | None) -> None:
             else:
                 assert function is not None
                 connection.send_bytes(function.answer(content))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # the interpreter's own way out takes a second with torch loaded, and the parent waits for it
 
 
 def _leave_interrupts_to_the_parent() -> None:

@@ -77,13 +77,15 @@ def test_what_cannot_be_batched_is_trained_one_at_a_time_and_the_user_told(comma
     ("engine", "named"),
     [
         ({"trainer": "loop"}, 'recipe.trainer: "ensemble" -> "loop"'),
-        ({"memory_gb": 3.0}, "recipe.memory_gb: 2.0 -> 3.0"),
+        ({"memory_gb": 0.005}, "recipe.group_size: 16 -> "),
         ({"precision": "bfloat16"}, 'recipe.precision: "float32" -> "bfloat16"'),
     ],
     ids=["trainer", "memory", "precision"],
 )
 def test_models_of_another_trainer_are_not_mixed_in(command, engine, named):
     command.inside("run", command.config(), "--out", "out", "--engine", "inline", "--quiet")
+    same_groups = command.config("same.yaml", engine={"memory_gb": 3.0})
+    command.inside("run", same_groups, "--out", "out", "--engine", "inline", "--quiet")
     result = command.inside("run", command.config(engine=engine), "--out", "out", "--engine", "inline", code=4)
     assert named in result.stderr and "choose another --out" in result.stderr
 

@@ -14,7 +14,7 @@ from privaudit.data.design import make_design
 from privaudit.store.folder import AuditFolder
 from privaudit.training.executors import InlineExecutor
 from privaudit.training.group_training import train_group, trained_networks
-from privaudit.training.groups import GIGABYTE, TrainerPlan, groups_of, plan_groups, widest_batch
+from privaudit.training.groups import GIGABYTE, StepMemory, TrainerPlan, groups_of, plan_groups, widest_batch
 from privaudit.training.job import make_job
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.one_model import trained_network
@@ -74,7 +74,8 @@ def test_every_wanted_model_is_in_one_whole_group_of_its_variant(variant, size, 
 def plan(recipe, **keys):
     settings = {
         "n_weights": 10_000,
-        "bytes_per_record": 4_000,
+        "memory": StepMemory(0, 4_000),
+        "n_records": 40,
         "has_convolution": False,
         "device_type": "cpu",
         "memory_gb": 2.0,
@@ -93,19 +94,23 @@ def test_groups_and_passes_fit_the_budget(recipe):
     wide = recipe(expected=100.0)
     width = widest_batch(wide)
     assert width == 160
-    per_model = 10_000 * 4 * 4 + width * 1_000_000
-    for gigabytes in (0.2, 0.5, 1.0, 2.0):
-        size, most = plan(wide, bytes_per_record=1_000_000, memory_gb=gigabytes)
+    heavy = {"memory": StepMemory(5_000_000, 1_000_000)}
+    needed = 10_000 * 4 * 4 + 5_000_000 + width * 1_000_000
+    for gigabytes in (0.3, 0.5, 1.0, 2.0, 4.0):
+        size, most = plan(wide, **heavy, memory_gb=gigabytes)
         assert most is None
-        assert size * per_model <= gigabytes * GIGABYTE
-        assert size == 16 or 2 * size * per_model > gigabytes * GIGABYTE
-    size, most = plan(wide, bytes_per_record=1_000_000, memory_gb=0.1)
-    assert size == 1 and 90 <= most <= 107  # of 160: a batch takes two passes
-    assert plan(wide, bytes_per_record=10**12, memory_gb=0.1) == (1, 1)
-    assert (
-        plan(wide, bytes_per_record=1_000_000, memory_gb=1.0, resident_bytes=GIGABYTE // 2)[0]
-        < plan(wide, bytes_per_record=1_000_000, memory_gb=1.0)[0]
-    )
+        assert size * needed <= gigabytes * GIGABYTE
+        assert (
+            size == 16 or 3 * size * needed > gigabytes * GIGABYTE
+        )  # a power of two, and a quarter left for libraries
+    size, most = plan(wide, **heavy, memory_gb=0.1)
+    assert size == 1 and 70 <= most <= 100  # of 160: a batch takes two passes
+    assert plan(wide, memory=StepMemory(0, 10**12), memory_gb=0.1) == (1, 1)
+    assert plan(wide, **heavy, memory_gb=1.0, resident_bytes=GIGABYTE // 2)[0] < plan(wide, **heavy, memory_gb=1.0)[0]
+
+
+def test_tables_of_many_records_count(recipe):
+    assert plan(recipe(), n_records=10_000_000)[0] < plan(recipe(), n_records=10_000)[0]
 
 
 def test_adam_needs_more_than_sgd(recipe):
