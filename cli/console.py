@@ -58,6 +58,7 @@ class _Lines(_Silent):
         now = time.monotonic()
         if step.note:
             click.echo(f"{step.stage}: {step.note}", err=True)
+            return
         if step.stage != self._stage:
             self._stage, self._started, self._first = step.stage, now, step.done
         if step.done in (self._first, step.total) or now - self._shown > SECONDS_BETWEEN_LINES:
@@ -100,6 +101,7 @@ class _Bar(_Silent):
     def __call__(self, step: Progress) -> None:
         if step.note:
             self._bars.console.print(f"{step.stage}: {step.note}", markup=False)
+            return
         if step.stage != self._stage:
             self._stage = step.stage
             self._task = self._bars.add_task(step.stage, total=step.total)

@@ -1,5 +1,6 @@
 """``privaudit run``."""
 
+import faulthandler
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def command(
     CONFIG is an audit.yaml (see `privaudit init`). Without it the bundled audit runs: a DP-SGD model on 4,000 records
     of Adult with 80 models and a positive control. An interrupted audit goes on from what its folder holds.
     """
+    faulthandler.enable(file=2)  # a model whose native code crashes in the check before training leaves a word
     from privaudit.cli.gate_command import judge_and_show
     from privaudit.cli.settings import with_flags
     from privaudit.config import load_config

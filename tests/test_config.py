@@ -182,6 +182,7 @@ def test_unknown_keys_that_look_like_types_are_named(key):
         ({"engine": {"workers": 0}}, "engine.workers", "got 0"),
         ({"engine": {"workers": True}}, "engine.workers", "true and false"),
         ({"engine": {"memory_gb": float("inf")}}, "engine.memory_gb", "finite"),
+        ({"engine": {"kind": "ray", "address": "10.0.0.1"}}, "engine.address", "host:port"),
         ({"report": {"formats": ["pdf"]}}, "report.formats.0", "'html', 'json' or 'md'"),
         ({"report": {"formats": []}}, "report.formats", "at least 1"),
         ({"report": {"audience": "all"}}, "report.audience", "'internal' or 'public'"),

@@ -42,5 +42,5 @@ def test_nothing_to_do(lines):
 
 def test_a_note_is_shown_and_quiet_is_quiet(lines):
     note = Progress(stage="training", done=0, total=8, note="one model at a time, since BatchNorm.")
-    assert lines(note)[0] == "training: one model at a time, since BatchNorm."
+    assert lines(note) == ["training: one model at a time, since BatchNorm."]
     assert lines(note, quiet=True) == []

@@ -1,6 +1,7 @@
 """The audit config (``audit.yaml``) as pydantic models."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -99,13 +100,19 @@ class ControlConfig(StrictModel):
     n_models: Annotated[int, Field(ge=0)] = 8
 
 
+def _ray_address(address: str) -> str:
+    if not re.fullmatch(r"auto|ray://\S+|[^\s/]+:\d+", address):
+        raise ValueError(f"a running Ray is named by host:port, ray://host:port or auto; got {address!r}")
+    return address
+
+
 class EngineConfig(StrictModel):
     """Where the trainings run; enters no digest."""
 
     kind: Literal["inline", "process", "ray"] = "process"
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     memory_gb: Positive = 2.0
-    address: str | None = None
+    address: Annotated[str, AfterValidator(_ray_address)] | None = None
     gpus_per_worker: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     trainer: Literal["auto", "ensemble", "loop"] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -189,6 +189,7 @@ def _provenance(
             "trainer": manifest.recipe["trainer"],
             "group_size": manifest.recipe["group_size"],
             "precision": manifest.recipe["precision"],
+            "compiled": manifest.recipe["compiled"],
             "device_type": manifest.recipe["device_type"],
         },
         "versions": dict(manifest.versions),

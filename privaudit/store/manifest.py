@@ -123,7 +123,7 @@ def check_same(
     Raises:
         StoreVersionError: names the settings that differ.
     """
-    for part in ("data", "recipe", "design", "versions"):
+    for part in ("design", "data", "recipe", "versions"):  # another seed draws other records: the cause comes first
         if part == "versions" and accept_versions:
             continue
         changes = list(differences(getattr(stored, part), getattr(wanted, part), part))

@@ -38,12 +38,19 @@ def check_network(spec: ModelSpec, dataset: Dataset, *, is_private: bool, width:
     if problems:
         reason = str(problems[0]).splitlines()[0]
         raise UnsupportedError(
-            f"DP-SGD needs a gradient per record, and this model has layers without: {reason} "
-            "Replace BatchNorm by GroupNorm, or take the layer out."
+            f"DP-SGD needs a gradient per record, and this model has layers without: {reason} {_remedy(reason)}"
         )
     if is_private and spec.train is None:
         with one_thread():
             refuse_mixed_records(network, torch.tensor(dataset.features[:4]), width=width)
+
+
+def _remedy(reason: str) -> str:
+    if "BatchNorm" in reason:
+        return "Replace BatchNorm by GroupNorm, or take the layer out."
+    return (
+        "Take the layer out, or replace it by its twin in opacus.layers (DPLSTM, DPGRU, DPRNN, DPMultiheadAttention)."
+    )
 
 
 def _opacus_problems(network: nn.Module) -> list[Exception]:

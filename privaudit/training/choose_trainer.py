@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from privaudit.config import EngineConfig
 from privaudit.data.dataset import Dataset
-from privaudit.errors import UnsupportedError
+from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.training.batchable import check_full_width, probe_network
 from privaudit.training.groups import TrainerPlan, plan_groups, widest_batch
 from privaudit.training.model_spec import ModelSpec
@@ -28,6 +28,7 @@ def choose_trainer(
         device: where to train, e.g. ``cpu`` or ``cuda:0``.
 
     Raises:
+        ConfigError: if options of the batched trainer are set beside ``trainer: loop``.
         UnsupportedError: if the batched trainer, or an option of it, was asked for and cannot serve; or if the loop must
             serve, and Opacus errs on this model.
     """
@@ -83,6 +84,10 @@ def _refuse_what_needs_the_ensemble(engine: EngineConfig, reason: str) -> None:
         "engine.compile: true": engine.compile,
     }
     asked = [name for name, is_asked in wanted.items() if is_asked]
+    if asked and reason == ASKED_FOR:
+        raise ConfigError(
+            f"{asked[0]} does not go with engine.trainer: loop. Remove one of them.", key="engine.trainer"
+        )
     if asked:
         raise UnsupportedError(
             f"{asked[0]} needs models that can be trained side by side, and these cannot: {reason}. Remove the key."

@@ -122,8 +122,9 @@ def check_outputs(network: nn.Module, features: torch.Tensor, n_classes: int) ->
         with torch.no_grad():
             output = network(features)
     except (Exception, SystemExit) as error:
+        hint = " Records reach forward() as float32; an embedding takes x.long()." if "Long" in str(error) else ""
         raise UnsupportedError(
-            f"the model cannot run records of shape {tuple(features.shape[1:])}: {describe(error)}."
+            f"the model cannot run records of shape {tuple(features.shape[1:])}: {describe(error)}.{hint}"
         ) from error
     finally:
         network.train(was_training)

@@ -87,6 +87,9 @@ def run_outcomes(
         _report(progress, stage, n_total - len(left), n_total)
         if len(failed) >= GIVE_UP_AFTER and not n_good:
             _give_up(failed, stage, name)
+    if failed and progress is not None:
+        note = f"{len(failed)} of these models failed or diverged."
+        progress(Progress(stage=stage, done=n_total - len(left), total=n_total, note=note))
     _raise_for(failed, stage, name)
     return sorted(outcome.model for outcome in failed)
 

@@ -21,6 +21,7 @@ from privaudit.training.process_executor import TRIES, remove_empty_logs, result
 from privaudit.training.worker_loop import SentFunction, packed, result_of, send_output_to
 from privaudit.training.worker_process import worker_environment
 
+CONNECT_SECONDS = 5.0
 _functions: dict[str, SentFunction] = {}  # in a Ray worker: the function of the current map
 
 
@@ -102,8 +103,12 @@ class RayExecutor:
             if self.address is None:
                 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
                 keys |= {"num_cpus": self.workers, "include_dashboard": False}
-            with _quiet():
-                ray.init(address=self.address or "local", **keys)
+            _check_reachable(self.address)
+            try:
+                with _quiet():
+                    ray.init(address=self.address or "local", **keys)
+            except (ValueError, RuntimeError, OSError) as error:
+                raise _no_ray(self.address, error) from error
             self._leave = partial(_shut_down, ray, _messages_to_stderr())
         found = ray.cluster_resources().get("GPU", 0.0)
         if found < self.gpus_per_worker:  # Ray itself would wait for one without a word
@@ -174,6 +179,26 @@ def _ray() -> Any:
         return importlib.import_module("ray")
     except ImportError:
         raise UnsupportedError("engine.kind ray needs the extra: pip install 'privaudit[ray]'") from None
+
+
+def _check_reachable(address: str | None) -> None:
+    """Ray itself would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise _no_ray(address, error) from error
+
+
+def _no_ray(address: str | None, error: Exception) -> UnsupportedError:
+    reason = " ".join(str(error).split())[:160]
+    where = "on this machine" if address is None else f"at engine.address {address}"
+    return UnsupportedError(
+        f"Ray cannot be used {where}: {reason.rstrip('.')}. Give host:port of a running cluster, or remove engine.address "
+        "to start one here."
+    )
 
 
 def _messages_to_stderr() -> Callable[[], None]:

@@ -86,9 +86,17 @@ def serve(connection: Connection, parent: int, log: Path | None) -> None:
             else:
                 assert function is not None
                 connection.send_bytes(function.answer(content))
+
+
+def serve_and_end(connection: Connection, parent: int, log: Path | None) -> None:
+    """Be a worker process: see `serve`.
+
+    The interpreter's own way out takes a second with torch loaded, and the parent waits for it.
+    """
+    serve(connection, parent, log)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # the interpreter's own way out takes a second with torch loaded, and the parent waits for it
+    os._exit(0)
 
 
 def _leave_interrupts_to_the_parent() -> None:

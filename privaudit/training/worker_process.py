@@ -8,7 +8,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from privaudit.training.worker_loop import FUNCTION, TASK, result_of, serve
+from privaudit.training.worker_loop import FUNCTION, TASK, result_of, serve_and_end
 
 POLL_SECONDS = 1.0
 LAST_SECONDS = 10.0  # for what a process still does once it has hung up: a core dump, the end of its threads
@@ -53,7 +53,7 @@ class WorkerProcess:
         self._function = 0
         self.connection, theirs = context.Pipe()
         self._process = context.Process(
-            target=serve, args=(theirs, os.getpid(), log), env=worker_environment(), daemon=False
+            target=serve_and_end, args=(theirs, os.getpid(), log), env=worker_environment(), daemon=False
         )
         with theirs, _interrupts_blocked():
             self._process.start()

@@ -84,10 +84,14 @@ def test_a_control_after_a_report_leaves_the_bounds_valid(audit):
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ({"n_models": 8}, {}, r"design.n_models: 8 -> 6.* none can be taken away; .*another seed.*Choose another --out"),
+        (
+            {"n_models": 8},
+            {},
+            r"design.n_models: 8 -> 6.* none can be taken away; .*another seed.*Choose another --out",
+        ),
         ({}, {"controls": 6}, r"design.n_controls: 4 -> 6.* can be added to an audit that has none"),
         ({}, {"controls": 0}, r"design.n_controls: 4 -> 0.* can be added to an audit that has none"),
-        ({}, {"n_models": 8, "seed": 1}, r"data.digest: .*Old models are never reused"),
+        ({}, {"n_models": 8, "seed": 1}, r"design.seed: 0 -> 1.*Old models are never reused"),
     ],
     ids=["fewer", "more controls", "no controls", "another seed"],
 )

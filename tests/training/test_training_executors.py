@@ -1,6 +1,7 @@
 import contextlib
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -462,3 +463,28 @@ def test_rays_messages_stay_off_stdout(ray, capsys):
     worker.print_to_stdstream({"lines": ["a remark"], "pid": "raylet", "is_err": False}, ignore_prefix=False)
     out, err = capsys.readouterr()
     assert out == "" and "a remark" in err
+
+
+def test_a_cluster_that_is_not_there_is_named_at_once():
+    pytest.importorskip("ray", reason="the extra privaudit[ray] is not installed")
+    script = (
+        "from privaudit.training.ray_executor import RayExecutor\nlist(RayExecutor(1, '127.0.0.1:1').map(abs, [1]))"
+    )
+    start = time.monotonic()  # in a process of its own: Ray may be running in this one
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 1 and time.monotonic() - start < 60
+    words = r"Ray cannot be used at engine\.address 127\.0\.0\.1:1: .*Give host:port of a running cluster"
+    assert re.search(f"UnsupportedError: {words}", result.stderr.strip().splitlines()[-1])
+
+
+def test_one_map_at_a_time():
+    executor = ProcessExecutor(1)
+    try:
+        first = executor.map(abs, [-1, -2])
+        assert next(first) == 1
+        with pytest.raises(TrainingError, match="one map at a time"):
+            next(executor.map(abs, [-3]))
+        assert list(first) == [2]
+        assert list(executor.map(abs, [-3])) == [3]
+    finally:
+        executor.close()
