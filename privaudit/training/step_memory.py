@@ -1,7 +1,9 @@
 """What a training step of stacked models needs in memory, by watching one."""
 
+import gc
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -45,6 +47,19 @@ class _PeakBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._alive -= size
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Garbage collected at some moment or other would make the figure depend on what the process did before."""
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def step_memory(step: Callable[[torch.Tensor], None], n_models: int, n_records: int) -> StepMemory:
     """Watch two steps of different sizes, and tell what a model and what a record take.
 
@@ -56,7 +71,7 @@ def step_memory(step: Callable[[torch.Tensor], None], n_models: int, n_records: 
     peaks = []
     for width in (FEW, MORE):
         rows = (torch.arange(n_models * width) % n_records).view(n_models, width)
-        with _PeakBytes() as seen:
+        with _without_collector(), _PeakBytes() as seen:
             step(rows)
         peaks.append(seen.peak // n_models // SHRINK)
     per_record = max(1, (peaks[1] - peaks[0]) // (MORE - FEW))
