@@ -20,26 +20,6 @@ def classification_loss(output: torch.Tensor, labels: torch.Tensor, label_smooth
     return nn.functional.cross_entropy(output, labels, reduction="sum", label_smoothing=label_smoothing)
 
 
-def classification_gradient(
-    output: torch.Tensor, labels: torch.Tensor, *, label_smoothing: float = 0.0
-) -> torch.Tensor:
-    """Return the gradient of `classification_loss` with respect to the output: probability minus wanted probability.
-
-    Args:
-        output: ``(n, n_classes)``, ``(n, 1)`` or ``(n,)`` logits of any floating type.
-        labels: ``(n,)`` classes.
-        label_smoothing: as in `classification_loss`.
-
-    Returns:
-        a tensor like ``output``; no graph is kept.
-
-    >>> classification_gradient(torch.zeros(1, 2), torch.tensor([1]))
-    tensor([[ 0.5000, -0.5000]])
-    """
-    matrix = _as_matrix(output, labels)
-    return class_first_gradient(matrix[:, :, None], labels[:, None], label_smoothing).reshape(output.shape)
-
-
 def class_first_gradient(logits: torch.Tensor, labels: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
     """Return the gradient of the summed loss for a class axis before the records' axis.
 

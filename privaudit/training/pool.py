@@ -33,7 +33,8 @@ def train_models(
         TrainingError: if a model failed for another reason, or none succeeded; finished ones are kept.
     """
     folder = AuditFolder(job.folder)
-    missing = [model for model in models if not folder.model(job.number(model)).exists()]
+    absent = set(folder.missing_models(job.number(model) for model in models))
+    missing = [model for model in models if job.number(model) in absent]
     return run_outcomes(
         partial(train_group, job),
         list(groups_of(job.variant, missing, size=job.plan.group_size)),

@@ -187,11 +187,12 @@ def sequence_norms(outer: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
 
 
 def gram_norms(outer: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
-    """Return the sums of a product of Gram matrices, rounded up by what cancellation can hide.
+    """Return the sums of a product of Gram matrices, raised by what cancellation may hide.
 
     Terms of both signs may be far larger than their sum, which would then be too small, and a record's gradient would
     pass the clip. By the Cauchy-Schwarz inequality the terms' absolute values sum to at most the square of
-    ``sum_t |outer_t| |inner_t|``, which the diagonals give; a few roundings of that are added.
+    ``sum_t |outer_t| |inner_t|``, which the diagonals give; a few roundings of that are
+    added: enough in every simulation, not the worst case of very long products.
 
     Args:
         outer: ``(n_records, length, length)``
