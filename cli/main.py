@@ -15,11 +15,13 @@ COMMANDS = {
     "run": "The main job: train shadow models, attack, estimate, report.",
     "attack": "Attack again from stored signals, without training.",
     "init": "Write an audit.yaml and a target.py to start from.",
+    "canaries": "Insert canaries before training, evaluate after: the audit in one training run.",
     "scores": "Audit saved scores of any framework: csv, parquet or npz.",
     "report": "Write a stored report as HTML, Markdown or JSON.",
     "gate": "Judge a report by a policy; the exit code is the verdict.",
     "bounds": "What DP-SGD's parameters guarantee: epsilon, TPR at FPR, Bayes security.",
     "plan": "How many canaries or trainings an audit needs, what it could show and what it costs.",
+    "study": "Reproduce a paper's claim or a benchmark of ours: the zoo of broken DP-SGD, black-box audits, ...",
     "list": "List attacks, estimators, models and data sets.",
 }
 

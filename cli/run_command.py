@@ -15,6 +15,11 @@ from privaudit.cli.options import debug_option, format_option, quiet_option, tra
 @training_options
 @click.option("--policy", type=click.Path(dir_okay=False), help="Judge the report by this policy; sets the exit code.")
 @click.option("--accept-versions", is_flag=True, help="Use stored models that other library versions trained.")
+@click.option(
+    "--stop-when",
+    type=click.Choice(["decided"]),
+    help="End a many-runs canary game once the claim is exceeded, or cannot be. [config: canaries.stop_when]",
+)
 @format_option
 @quiet_option
 @debug_option

@@ -3,6 +3,7 @@
 from typing import Any
 
 from privaudit.config import AuditConfig, parse
+from privaudit.errors import ConfigError
 
 
 def with_flags(config: AuditConfig, **flags: Any) -> AuditConfig:
@@ -10,7 +11,10 @@ def with_flags(config: AuditConfig, **flags: Any) -> AuditConfig:
 
     Args:
         config: what the file says.
-        flags: ``out``, ``seed``, ``device``, ``engine``, ``workers``; ``None`` = not given.
+        flags: ``out``, ``seed``, ``device``, ``engine``, ``workers``, ``stop_when``; ``None`` = not given.
+
+    Raises:
+        ConfigError: if ``stop_when`` is given to an audit that cannot be stopped.
     """
     content = config.model_dump(mode="json")
     for key in ("out", "seed", "device"):
@@ -19,4 +23,11 @@ def with_flags(config: AuditConfig, **flags: Any) -> AuditConfig:
     for key, flag in (("kind", "engine"), ("workers", "workers")):
         if flags.get(flag) is not None:
             content["engine"][key] = flags[flag]
+    if flags.get("stop_when") is not None:
+        if config.kind != "canaries":
+            raise ConfigError(
+                f"--stop-when is for audits of kind: canaries; this one is of kind: {config.kind}.",
+                key="canaries.stop_when",
+            )
+        content["canaries"] = {**(content["canaries"] or {}), "stop_when": flags["stop_when"]}
     return parse(AuditConfig, content, where="command line")

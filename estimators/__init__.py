@@ -2,7 +2,7 @@
 
 Where to look: counts ``clopper_pearson_bound``, ``jeffreys_bound``, ``katz_log_bound`` (on ``rate_rectangle``, ``rates``),
 ``posterior*``; guesses ``one_run_bound``, ``fdp_one_run_bound`` (on ``guesses``, ``tied_guesses``); Gaussian mechanisms
-``gaussian_tradeoff``, ``gaussian_dp_bound``, ``subsampled_step_bound``; rounds ``betting*``; several challenges per model
+``gaussian_tradeoff``, ``gaussian_dp_bound``, ``subsampled_step_bound``; claims ``claimed_curve`` (on ``curve_*``), ``noise_probe_bound``, ``sensitivity_probe``; rounds ``betting*``; several challenges per model
 ``challenge_*``; scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``tpr_bounds``;
 from above ``accounting``, ``privacy_loss`` (on ``composed_*``, ``loss_*``, ``poisson_run``), ``renyi_bound``, ``last_iterate``,
 ``tradeoff``, ``bayes_security_bound``, ``attribute_bound``, ``calibrate``, ``guarantees``; planning ``power*``.
@@ -21,7 +21,10 @@ from privaudit.estimators.calibrate import noise_for_advantage, noise_for_epsilo
 from privaudit.estimators.challenge_bootstrap import cluster_bootstrap
 from privaudit.estimators.challenge_clusters import ChallengeOutcomes, effective_counts, intraclass_correlation
 from privaudit.estimators.challenge_dispersion import OverDispersion, WorldDispersion, over_dispersion_test
+from privaudit.estimators.claimed_curve import CurveTest, curve_test
 from privaudit.estimators.clopper_pearson_bound import ClopperPearson, clopper_pearson
+from privaudit.estimators.curve_one_run import OneRunCurveTest, curve_one_run_test
+from privaudit.estimators.curve_scores import audit_curve
 from privaudit.estimators.fdp_one_run_bound import fdp_one_run
 from privaudit.estimators.gaussian_dp_bound import gaussian_dp
 from privaudit.estimators.gaussian_tradeoff import (
@@ -35,8 +38,10 @@ from privaudit.estimators.gaussian_tradeoff import (
 from privaudit.estimators.guesses import default_share, two_sided_guesses
 from privaudit.estimators.jeffreys_bound import jeffreys
 from privaudit.estimators.katz_log_bound import katz_log
+from privaudit.estimators.known_coin_step_bound import known_coin_step
 from privaudit.estimators.last_iterate import last_iterate_epsilon
 from privaudit.estimators.metrics import auc_metric, tpr_at_fpr
+from privaudit.estimators.noise_probe_bound import NoiseCheck, NoiseProbe, noise_probe
 from privaudit.estimators.one_run_bound import OneRun, one_run, one_run_p_value
 from privaudit.estimators.posterior import EpsilonPosterior, ExceedanceProbability
 from privaudit.estimators.posterior_quantile import posterior_lower
@@ -47,6 +52,7 @@ from privaudit.estimators.privacy_region import point_epsilon, region_area
 from privaudit.estimators.rates import auc_interval, rate_interval
 from privaudit.estimators.roc import auc, auc_null_variance, roc_curve
 from privaudit.estimators.score_audit import audit_scores
+from privaudit.estimators.sensitivity_probe import SensitivityProbe
 from privaudit.estimators.subsampled_step_bound import inverse_noise, subsampled_gaussian_step
 from privaudit.estimators.thresholds import Bonferroni, Explicit, Split, TwoSidedGuesses
 from privaudit.estimators.tpr_bounds import tpr_interval
@@ -63,15 +69,20 @@ __all__ = [
     "ChallengeOutcomes",
     "ClopperPearson",
     "ConfusionCounts",
+    "CurveTest",
     "DpSgdParams",
     "EpsilonEstimate",
     "EpsilonPosterior",
     "ExceedanceProbability",
     "Explicit",
     "Neighbouring",
+    "NoiseCheck",
+    "NoiseProbe",
     "OneRun",
+    "OneRunCurveTest",
     "OverDispersion",
     "PowerPlan",
+    "SensitivityProbe",
     "Split",
     "TwoSidedGuesses",
     "WorldDispersion",
@@ -83,11 +94,14 @@ __all__ = [
     "auc_interval",
     "auc_metric",
     "auc_null_variance",
+    "audit_curve",
     "audit_scores",
     "bayes_security",
     "clopper_pearson",
     "cluster_bootstrap",
     "composed_privacy_loss",
+    "curve_one_run_test",
+    "curve_test",
     "default_share",
     "effective_counts",
     "fdp_one_run",
@@ -104,10 +118,12 @@ __all__ = [
     "inverse_noise",
     "jeffreys",
     "katz_log",
+    "known_coin_step",
     "last_iterate_epsilon",
     "noise_for_advantage",
     "noise_for_epsilon",
     "noise_for_tpr",
+    "noise_probe",
     "one_run",
     "one_run_p_value",
     "over_dispersion_test",

@@ -109,18 +109,18 @@ def subsampled_gaussian_step(
     check_gaussian_delta(delta)
     _check_game(sample_rate, steps, neighbouring)
     tail = (1.0 - check_probability("confidence", confidence)) / 2
-    inverse = _least_inverse(counts, sample_rate, tail)
-    best = _least_inverse(flawless(counts), sample_rate, tail)
+    inverse = least_inverse_noise(counts, sample_rate, tail)
+    best = least_inverse_noise(flawless(counts), sample_rate, tail)
     return EpsilonEstimate(
         method="subsampled_gaussian_step",
         kind=EstimateKind.LOWER_BOUND,
-        lower=_epsilon_below(inverse, sample_rate, int(steps), delta),
+        lower=epsilon_below(inverse, sample_rate, int(steps), delta),
         delta=delta,
         confidence=confidence,
         neighbouring=Neighbouring.ADD_REMOVE,
         n_in=counts.n_in,
         n_out=counts.n_out,
-        ceiling=_epsilon_below(best, sample_rate, int(steps), delta),
+        ceiling=epsilon_below(best, sample_rate, int(steps), delta),
         validity=Validity.IN_FAMILY,
         assumptions=(*ASSUMPTIONS, REFUTED) if math.isinf(inverse) else ASSUMPTIONS,
         diagnostics={
@@ -133,10 +133,19 @@ def subsampled_gaussian_step(
     )
 
 
-def _check_game(sample_rate: float, steps: int, neighbouring: Neighbouring | None) -> None:
+def check_steps(sample_rate: float, steps: int) -> None:
+    """Refuse a sample rate or a number of steps that there cannot be.
+
+    Raises:
+        ConfigError: names it.
+    """
     _check_sample_rate(sample_rate)
     if not (1 <= steps < math.inf and steps == int(steps)):
         raise ConfigError(f"steps must be a whole number of at least 1; got {steps}.", key="steps")
+
+
+def _check_game(sample_rate: float, steps: int, neighbouring: Neighbouring | None) -> None:
+    check_steps(sample_rate, steps)
     if neighbouring not in (None, Neighbouring.ADD_REMOVE):
         raise UnsupportedError(
             f"subsampled_gaussian_step audits a canary that batches may hold or not (add_remove); got {neighbouring!s}. "
@@ -144,7 +153,7 @@ def _check_game(sample_rate: float, steps: int, neighbouring: Neighbouring | Non
         )
 
 
-def _least_inverse(counts: ConfusionCounts, sample_rate: float, tail: float) -> float:
+def least_inverse_noise(counts: ConfusionCounts, sample_rate: float, tail: float) -> float:
     """Return the inverse noise at the upper ends of both error rates: more errors of either kind mean more noise.
 
     The ends are rounded up first, because a small sample rate magnifies the last digits of FNR.
@@ -154,7 +163,7 @@ def _least_inverse(counts: ConfusionCounts, sample_rate: float, tail: float) -> 
     return inverse_noise(fpr, fnr, sample_rate)
 
 
-def _epsilon_below(inverse: float, sample_rate: float, steps: int, delta: float) -> float:
+def epsilon_below(inverse: float, sample_rate: float, steps: int, delta: float) -> float:
     """Return the epsilon of so many steps at this noise, by a distribution of losses that leaks no more than they do."""
     if inverse == 0.0 or math.isinf(inverse):
         return inverse

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from privaudit.gate import GatePolicy, judge, load_policy
     from privaudit.pipeline import run_audit, train_shadows
+    from privaudit.pipeline.canary_audit import CanaryAudit
     from privaudit.registry import list_methods
     from privaudit.report import load_report
     from privaudit.types import (
@@ -72,6 +73,7 @@ _WHERE = {
     **dict.fromkeys(_ERRORS, "privaudit.errors"),
     **dict.fromkeys(_TYPES, "privaudit.types"),
     "AuditConfig": "privaudit.config",
+    "CanaryAudit": "privaudit.pipeline.canary_audit",
     "Dataset": "privaudit.data.dataset",
     "GatePolicy": "privaudit.gate",
     "judge": "privaudit.gate",
@@ -88,6 +90,7 @@ __all__ = [
     "AuditConfig",
     "AuditDesign",
     "AuditReport",
+    "CanaryAudit",
     "ClaimError",
     "ConfigError",
     "ConfusionCounts",

@@ -74,6 +74,13 @@ _BUILT_IN = (
         where="privaudit.collect.shadow:ShadowCollector",
     ),
     Method(
+        kind="collector",
+        name="canaries",
+        summary="plays canary games: one run with many canaries, or many runs with one; white-box or loss scores",
+        needs="a model and data, DP-SGD, kind: canaries",
+        where="privaudit.collect.canaries:CanaryCollector",
+    ),
+    Method(
         kind="model",
         name="mlp",
         summary="ReLU network; params hidden, single_output",

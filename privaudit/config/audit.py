@@ -11,6 +11,7 @@ from pydantic import (
     model_validator,
 )
 
+from privaudit.config.canaries import CanaryConfig
 from privaudit.config.reading import StrictModel, parse, read_yaml
 from privaudit.config.recipe import Fraction, Positive, RecipeConfig
 
@@ -137,13 +138,14 @@ class AuditConfig(StrictModel):
     """One audit, whole."""
 
     schema_version: Literal[1] = 1
-    kind: Literal["membership"] = "membership"
+    kind: Literal["membership", "canaries"] = "membership"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = "auto"
     out: Annotated[str, Field(min_length=1)] = "privaudit-out"
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     recipe: RecipeConfig
+    canaries: CanaryConfig | None = None
     design: DesignConfig = DesignConfig()
     access: Literal["score"] = "score"
     attacks: Annotated[tuple[MethodConfig, ...], Field(min_length=1)] = (
@@ -164,6 +166,14 @@ class AuditConfig(StrictModel):
             raise ValueError(f"engine ray chooses the GPU of each worker itself; write device: cuda, not {self.device}")
         if self.engine.gpus_per_worker is not None and not self.device.startswith(("auto", "cuda")):
             raise ValueError(f"engine.gpus_per_worker is for device cuda; the device is {self.device}. Remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _canaries_need_dp(self) -> "AuditConfig":
+        if self.kind == "membership" and self.canaries is not None:
+            raise ValueError("canaries is for kind: canaries; set the kind, or remove the block")
+        if self.kind == "canaries" and self.recipe.dp is None:
+            raise ValueError("kind: canaries audits DP-SGD; recipe.dp is missing")
         return self
 
     @model_validator(mode="after")

@@ -10,7 +10,16 @@ import numpy as np
 
 from privaudit.errors import ConfigError
 
-STREAMS = ("records", "population", "coins", "control_coins", "balanced")  # append only: the place is part of the key
+STREAMS = (
+    "records",
+    "population",
+    "coins",
+    "control_coins",
+    "balanced",
+    "canaries",
+    "canary_coins",
+    "canary_sampling",
+)  # append only: the place is part of the key
 
 
 def model_seed(root: int, model: int) -> np.random.SeedSequence:

@@ -98,7 +98,7 @@ def control_bound(report: AuditReport, confidence: float) -> Bound:
 
 def membership_bound(report: AuditReport, confidence: float) -> Bound:
     """Return what all attacks on all targets show: valid bounds of the claim's (or primary's) relation and delta."""
-    found = [estimate for finding in report.findings("mia") for estimate in finding.estimates if is_proof(estimate)]
+    found = [estimate for finding in report.attacked() for estimate in finding.estimates if is_proof(estimate)]
     primary = [estimate for _, estimate in report.primary_estimates()]
     reference = report.claim or next(iter([*primary, *found]), None)
     if reference is None:

@@ -41,7 +41,7 @@ def measure(report: AuditReport, rule: GateRule, confidence: float) -> Measured:
     Returns:
         The interval, or the reason why there is none.
     """
-    attacks = [finding for finding in report.findings("mia") if finding.access is not None]  # a blind baseline is none
+    attacks = [finding for finding in report.attacked() if finding.access is not None]  # a blind baseline is none
     attacked = [finding for finding in attacks if any(metric.name == rule.metric for metric in finding.metrics)]
     if not attacked:
         return Measured(problem=f"the report holds no {rule.metric}")

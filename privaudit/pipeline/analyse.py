@@ -9,6 +9,7 @@ from typing import Any
 from privaudit.config import AuditConfig
 from privaudit.errors import StoreError
 from privaudit.interfaces import Attack, AuditInputs, Estimator
+from privaudit.pipeline.canary_analyse import analyse_canaries
 from privaudit.pipeline.control import make_control
 from privaudit.pipeline.findings import accuracy_finding, attack_finding, claim_finding, idle_models
 from privaudit.pipeline.looks import analysis_of, later_report, mark_reported, why_spoilt
@@ -59,6 +60,8 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     folder = AuditFolder(out)
     manifest = read_manifest(folder.manifest)
     config = stored_config(manifest, changes)
+    if config.kind == "canaries":
+        return analyse_canaries(out, changes=changes)
     design, records = read_design(folder.design)
     attacks, estimators = make_methods(config)
     check_primary(config, design)

@@ -13,6 +13,7 @@ from privaudit.data.dataset import Dataset
 from privaudit.errors import ConfigError, TrainingError
 from privaudit.interfaces import Progress, ProgressHook
 from privaudit.pipeline.analyse import analyse
+from privaudit.pipeline.canary_play import play_canaries
 from privaudit.pipeline.looks import with_looks_of
 from privaudit.pipeline.plan import AuditPlan, make_plan
 from privaudit.pipeline.top_up import check_stored
@@ -101,6 +102,8 @@ def train_shadows(
     """
     checked, folder_of_config = _read_config(config)
     where = base if base is not None else folder_of_config
+    if checked.kind == "canaries":
+        return play_canaries(checked, dataset=dataset, base=where, accept_versions=accept_versions, progress=progress)
     plan = prepare(checked, dataset=dataset, base=where, accept_versions=accept_versions)
     _say_how(plan, progress)
     collect_signals(plan, progress=progress)

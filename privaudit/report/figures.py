@@ -86,7 +86,7 @@ def _draw_claim_line(axes: Axes, rows: Sequence[AxisRow]) -> None:
 
 def roc_findings(report: AuditReport) -> tuple[Finding, ...]:
     """Return the findings whose curves are drawn: one per attack, each of the first target."""
-    curves = [finding for finding in report.findings("mia") if finding.roc is not None]
+    curves = [finding for finding in report.attacked() if finding.roc is not None]
     first = {finding.method: finding for finding in reversed(curves)}
     return tuple(first[method] for method in dict.fromkeys(finding.method for finding in curves))
 
@@ -94,7 +94,7 @@ def roc_findings(report: AuditReport) -> tuple[Finding, ...]:
 def roc_caption(report: AuditReport) -> str:
     """Return what the ROC figure shows, in words."""
     drawn = roc_findings(report)
-    targets = {finding.params.get("target") for finding in report.findings("mia") if finding.roc is not None}
+    targets = {finding.params.get("target") for finding in report.attacked() if finding.roc is not None}
     which = f"Target {drawn[0].params.get('target')}, the first of {len(targets)}. " if len(targets) > 1 else ""
     text = f"{which}Share of members found against share of false alarms, both on logarithmic axes; the left edge also stands for no false alarm. "
     text += "The dotted line is guessing. Curves are measured on the records of one model and certify nothing."

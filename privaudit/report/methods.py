@@ -79,6 +79,64 @@ METHODS = {
         ),
         "Clopper, Pearson. Biometrika 1934; Nasr et al. Adversary Instantiation. IEEE S&P 2021.",
     ),
+    "black_box": (
+        "Scores a canary by its loss under the final model: the smaller the loss, the more it looks trained on.",
+        "Annamalai, De Cristofaro. Nearly Tight Black-Box Auditing of Differentially Private Machine Learning. NeurIPS 2024.",
+    ),
+    "white_box_final": (
+        "Projects the way that the weights have gone on the canary's gradient.",
+        "Nasr, Hayes, Steinke and others. Tight Auditing of Differentially Private Machine Learning. USENIX Security 2023.",
+    ),
+    "white_box_trajectory": (
+        (
+            "Projects every step's noisy sum on the canary's gradient, the known sum of the other records subtracted, and "
+            "adds up the steps; with subsampling, their log likelihood ratios."
+        ),
+        "Nasr, Hayes, Steinke and others. Tight Auditing of Differentially Private Machine Learning. USENIX Security 2023.",
+    ),
+    "gaussian_dp": (
+        (
+            "Turns error rates into a lower bound on mu of a Gaussian mechanism, and that into epsilon. It speaks about "
+            "mechanisms of that family only."
+        ),
+        "Nasr et al., USENIX Security 2023; Dong, Roth, Su. Gaussian Differential Privacy. JRSS B 2022.",
+    ),
+    "fdp_one_run": (
+        (
+            "Turns guesses of one training run into a lower bound on mu of a Gaussian mechanism. It speaks about mechanisms "
+            "of that family only."
+        ),
+        "Mahloujifar, Melis, Chaudhuri. Auditing f-Differential Privacy in One Run. ICML 2025.",
+    ),
+    "posterior": (
+        "The posterior of the epsilon that this attack shows, from a Jeffreys prior on its error rates: a credible bound.",
+        "Zanella-Béguelin and others. Bayesian Estimation of Differential Privacy. ICML 2023.",
+    ),
+    "betting": (
+        (
+            "Bets against the claim after every pair of runs. The bound holds at every moment at once, so a game may be "
+            "stopped whenever it is decided."
+        ),
+        "Ville 1939; Gonzalez, Dulce-Rubio, Ramdas, Ribero. arXiv 2509.07055.",
+    ),
+    "known_coin_step": (
+        (
+            "Audits single steps with the sampling coins known to the auditor, and composes their noise by the accountant. "
+            "The sample rate is assumed."
+        ),
+        "Nasr et al., USENIX Security 2023.",
+    ),
+    "noise_probe": (
+        (
+            "Tests whether the noise on coordinates that nothing else moves is as large as claimed: over all steps, in the "
+            "worst step, and between steps. Composed into an epsilon, which assumes the sample rate and the clip."
+        ),
+        "The chi-square test of a variance.",
+    ),
+    "sensitivity_probe": (
+        "Takes one step without noise, with and without a canary, and measures how far it moves in units of the clip.",
+        "After Nasr et al., USENIX Security 2023 (gradient canaries).",
+    ),
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from privaudit.report.words import attack_text, claim_text, epsilon_text, metric_of, percent_text
 from privaudit.types import AuditReport, EpsilonEstimate, Finding, PrivacyClaim, Verdict
+from privaudit.types.report import ATTACKED
 
 LOW_RATE = 0.001
 
@@ -33,13 +34,13 @@ def what_would_suffice(report: AuditReport) -> str:
 
 def warnings_of(report: AuditReport) -> tuple[str, ...]:
     """Return what was found without looking at a model, such as that members and non-members differ by themselves."""
-    blind = [finding for finding in report.findings("mia") if finding.access is None]
+    blind = [finding for finding in report.attacked() if finding.access is None]
     return tuple(f"Warning: {note} ({finding.id})." for finding in blind for note in finding.notes)
 
 
 def section_notes(report: AuditReport) -> tuple[str, ...]:
     """Return what a reader must know about all membership findings, as sentences."""
-    notes = [note for section in report.sections if section.kind == "mia" for note in section.notes]
+    notes = [note for section in report.sections if section.kind in ATTACKED for note in section.notes]
     return tuple(note if note.startswith("Warning: ") else f"Note: {note}" for note in dict.fromkeys(notes))
 
 
@@ -63,6 +64,11 @@ def claim_number(report: AuditReport, name: str) -> float | None:
 
 def _violated(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str:
     lower = claim_number(report, "lower")
+    if lower is not None and lower <= claim.epsilon:
+        return (
+            f"The audit refutes the accountant's curve behind the claim of {claim_text(claim)}: error rates that the claimed "
+            f"mechanism does not allow; epsilon itself is shown to be at least {epsilon_text(lower, 'down')}."
+        )
     # In as many digits as it takes to see that the bound is above the claim.
     places = next((n for n in range(2, 9) if lower and float(epsilon_text(lower, "down", places=n)) > claim.epsilon), 9)
     shown = _shown(report) if lower is None else f"epsilon >= {epsilon_text(lower, 'down', places=places)}"
@@ -71,6 +77,11 @@ def _violated(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str
 
 def _consistent(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str:
     control, ceiling = claim_number(report, "control_lower"), claim_number(report, "ceiling")
+    if verdict.numbers.get("curve_confidence") is not None:
+        return (
+            f"The audit is consistent with the claim of {claim_text(claim)}: its outcomes do not violate the accountant's "
+            f"curve, and those of the control, trained without noise, do; epsilon itself is shown to be {_at_least(report)}."
+        )
     seen = (
         "" if control is None else f"; on the control the same attack shows epsilon >= {epsilon_text(control, 'down')}"
     )
@@ -83,7 +94,16 @@ def _consistent(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> s
 
 def _too_weak(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str:
     start = f"The audit was too weak to contradict or support the claim of {claim_text(claim)}: it shows "
+    if verdict.numbers.get("curve_confidence") is not None:
+        return f"{start}{_shown(report)}{_confidence(report)}, and does not violate the accountant's curve."
     return f"{start}{_shown(report)}{_confidence(report)}, and {_weakness(report, claim)}."
+
+
+def _at_least(report: AuditReport) -> str:
+    lower, ceiling = claim_number(report, "lower"), claim_number(report, "ceiling")
+    if lower is None or ceiling is None:
+        return "of unknown size"
+    return f"at least {epsilon_text(lower, 'down')} of at most {epsilon_text(ceiling, 'up')} that could be shown"
 
 
 def _weakness(report: AuditReport, claim: PrivacyClaim) -> str:
@@ -130,7 +150,7 @@ def _largest(bounds: Sequence[EpsilonEstimate]) -> str:
 
 
 def _low_rate(report: AuditReport, attack: str) -> str:
-    rates = _values([f for f in report.findings("mia") if f.method == attack], "tpr_at_fpr", LOW_RATE)
+    rates = _values([f for f in report.attacked() if f.method == attack], "tpr_at_fpr", LOW_RATE)
     if not rates:
         return ""
     return f" and finds {percent_text(sum(rates) / len(rates))} of the members at {percent_text(LOW_RATE)} false alarms"
@@ -139,7 +159,7 @@ def _low_rate(report: AuditReport, attack: str) -> str:
 def attack_aucs(report: AuditReport) -> dict[str, float]:
     """Return the mean AUC over the targets for each attack that has one; what looks at no model is no attack."""
     means = {}
-    attacks = [finding for finding in report.findings("mia") if finding.access is not None]
+    attacks = [finding for finding in report.attacked() if finding.access is not None]
     for method in dict.fromkeys(finding.method for finding in attacks):
         values = _values([finding for finding in attacks if finding.method == method], "auc", None)
         if values:

@@ -45,7 +45,7 @@ def columns(table: Table, wanted: Sequence[str]) -> Table:
 
 def attack_findings(report: AuditReport) -> tuple[Finding, ...]:
     """Return the membership findings that hold an AUC or a true positive rate."""
-    return tuple(f for f in report.findings("mia") if any(metric.name in SHOWN_AS_TABLE for metric in f.metrics))
+    return tuple(f for f in report.attacked() if any(metric.name in SHOWN_AS_TABLE for metric in f.metrics))
 
 
 def target_of(finding: Finding) -> str:
@@ -177,7 +177,7 @@ def accuracy_table(report: AuditReport) -> Table:
     names = ("accuracy_in", "accuracy_out", "accuracy_population")
     rows = [
         (target_of(finding) or finding.id, *(metric_text(metric_of(finding.metrics, name)) for name in names))
-        for finding in report.findings("mia")
+        for finding in report.attacked()
         if any(metric.name in names for metric in finding.metrics)
     ]
     return Table(head=("target", "on members", "on non-members", "on the population"), rows=tuple(rows))
@@ -198,11 +198,12 @@ def verdict_table(report: AuditReport) -> Table:
 
 
 def other_tables(report: AuditReport) -> tuple[tuple[str, Table], ...]:
-    """Return the sections that have no place of their own: their titles and every metric of every finding."""
+    """Return what has no place of its own: section titles, and every metric that no other table shows."""
     tables = []
     for section in report.sections:
         if section.kind in ("mia", "games"):
             continue
+        shown = SHOWN_AS_TABLE if section.kind == "canary" else ()
         rows = [
             (
                 finding.id,
@@ -213,9 +214,10 @@ def other_tables(report: AuditReport) -> tuple[tuple[str, Table], ...]:
             )
             for finding in section.findings
             for metric in finding.metrics
+            if metric.name not in shown
         ]
         table = Table(head=("finding", "method", "metric", "at", "value"), rows=tuple(rows))
-        tables.append((section.title, table))
+        tables += [(section.title, table)] if rows else []
     return tuple(tables)
 
 

@@ -18,6 +18,12 @@ ATTACK_NAMES = {
     "rdp": "Rényi accountant",
     "gdp_clt": "Gaussian limit",
     "last_iterate": "last iterate",
+    "black_box": "black box (loss at the end)",
+    "white_box_final": "white box, final weights",
+    "white_box_trajectory": "white box, every step",
+    "per_step": "single steps",
+    "noise_probe": "noise probe",
+    "sensitivity_probe": "sensitivity probe",
 }
 NEIGHBOURING_NAMES = {
     Neighbouring.ADD_REMOVE: "add/remove",

@@ -16,7 +16,7 @@ from privaudit.types import SignalTable
 from privaudit.types.design import FIRST_CONTROL
 
 _OURS = frozenset(
-    {".gitignore", "manifest.json", "design.safetensors", "logs", "models", "signals", "timings.json"}
+    {".gitignore", "manifest.json", "design.safetensors", "logs", "models", "played", "signals", "timings.json"}
     | {f"report.{ending}" for ending in ("json", "html", "md")}
 )
 

@@ -9,6 +9,7 @@ Source: Abadi et al., "Deep Learning with Differential Privacy", CCS 2016, algor
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -41,6 +42,18 @@ class ModelStream:
     noise: int
 
 
+class StepObserver(Protocol):
+    """Looks at every step of a group, and may add to its sums before the optimizer sees them."""
+
+    def noise_drawn(self, stacked: StackedNetwork) -> None:
+        """Look at the buffer of gradients, which holds this step's noise and nothing else (0 without noise)."""
+        ...
+
+    def summed(self, stacked: StackedNetwork) -> None:
+        """Look at the buffer with the clipped sums of the batches added to the noise, and add to it."""
+        ...
+
+
 def train_ensemble(
     networks: Sequence[nn.Module],
     features: torch.Tensor,
@@ -51,6 +64,7 @@ def train_ensemble(
     most_records: int | None = None,
     precision: Precision = "float32",
     compiled: bool = False,
+    observer: StepObserver | None = None,
 ) -> None:
     """Train models in place, side by side, each on its own records.
 
@@ -63,6 +77,7 @@ def train_ensemble(
         most_records: records per model in one pass; a larger batch takes several passes, with the same sums.
         precision: of the products in forward and backward pass.
         compiled: compile what lies between the layers with weights; needs a C++ compiler on a CPU.
+        observer: called twice in every step, for audits of the trainer itself.
 
     Raises:
         NotBatchableError: if the networks cannot be trained as one.
@@ -80,7 +95,13 @@ def train_ensemble(
             rate = next(rates, rate)  # a model with more batches than the schedule stays at its end
             optimizer.param_groups[0]["lr"] = rate
             has_noise = noise.fill()
+            if observer is not None:
+                if not has_noise:
+                    stacked.gradients.zero_()
+                observer.noise_drawn(stacked)
             step.add_gradients(rows[number, :, :width], None if is_full else sizes[number], keep=has_noise)
+            if observer is not None:
+                observer.summed(stacked)
             optimizer.step()
             for model in block.ending(number):
                 stacked.write_back(model)

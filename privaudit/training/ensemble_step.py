@@ -113,5 +113,9 @@ class EnsembleStep:
             if isinstance(layer, StackedLinear) and layer.reads(inputs):
                 layer.input_norms = self._square_norms.index_select(0, places).view(total.shape)
             total += layer.square_norms(part)
-        clip = self.recipe.dp.max_grad_norm
-        return (clip / (total.sqrt_() + OPACUS_EPSILON)).clamp_(max=1.0).mul_(weights)
+        return clip_factors(total.sqrt_(), self.recipe.dp.max_grad_norm).mul_(weights)
+
+
+def clip_factors(norms: torch.Tensor, clip: float) -> torch.Tensor:
+    """Return what gradients of these norms are multiplied by, so that none is longer than the clip: Opacus's factor."""
+    return (clip / (norms + OPACUS_EPSILON)).clamp_(max=1.0)

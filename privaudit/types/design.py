@@ -13,7 +13,7 @@ from privaudit.validate import check_both_worlds, check_scores
 
 DesignKind = Literal["paired", "balanced"]
 Unit = Literal["record", "model"]
-Access = Literal["score", "label"]
+Access = Literal["score", "label", "white_box"]
 
 SHADOW, TARGET, REFERENCE, CONTROL = "shadow", "target", "reference", "control"
 FIRST_CONTROL = 2**31  # number of the first control model: beyond every row, and one 32-bit word of a seed

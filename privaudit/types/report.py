@@ -14,6 +14,7 @@ from privaudit.types.frozen import set_array
 SCHEMA_VERSION = "1.0"
 
 SectionKind = Literal["mia", "distribution", "canary", "games", "defense", "subgroups"]
+ATTACKED: tuple[SectionKind, ...] = ("mia", "canary")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -187,9 +188,13 @@ class AuditReport:
     verdicts: tuple[Verdict, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    def findings(self, kind: SectionKind) -> tuple[Finding, ...]:
-        """Findings of all sections of one kind, in their order."""
-        return tuple(finding for section in self.sections if section.kind == kind for finding in section.findings)
+    def findings(self, *kinds: SectionKind) -> tuple[Finding, ...]:
+        """Findings of all sections of these kinds, in their order."""
+        return tuple(finding for section in self.sections if section.kind in kinds for finding in section.findings)
+
+    def attacked(self) -> tuple[Finding, ...]:
+        """Findings about a model's records or canaries: where membership was guessed."""
+        return self.findings(*ATTACKED)
 
     def primary_estimates(self) -> tuple[tuple[Finding, EpsilonEstimate], ...]:
         """The estimates that carry the claim verdict, one per target, each with its finding.
@@ -200,7 +205,7 @@ class AuditReport:
         wanted = (primary.get("attack"), primary.get("estimator"))
         return tuple(
             (finding, estimate)
-            for finding in self.findings("mia")
+            for finding in self.attacked()
             for estimate in finding.estimates
             if (finding.method, estimate.method) == wanted
         )

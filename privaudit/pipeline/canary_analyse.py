@@ -1,0 +1,216 @@
+"""Right of the seam of a canary audit: from the played groups to its report, without torch."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.config import AuditConfig
+from privaudit.config.canaries import CanaryConfig
+from privaudit.errors import StoreError
+from privaudit.estimators import known_coin_step, noise_probe
+from privaudit.estimators.score_thresholds import balance_merit, best_threshold, counts_at_threshold
+from privaudit.pipeline.canary_outcome import CanaryOutcome
+from privaudit.pipeline.canary_report import canary_report
+from privaudit.pipeline.canary_sequential import sequential_report
+from privaudit.pipeline.canary_stopping import Stopped, guess_at, play_until_decided
+from privaudit.pipeline.stored import stored_claim, stored_config
+from privaudit.store.canary_folder import PlayedFolder
+from privaudit.store.folder import AuditFolder
+from privaudit.store.manifest import Manifest, digest, read_manifest
+from privaudit.types import AuditReport, DpSgdParams, EpsilonEstimate
+
+SAME_START = "All runs of the game start from the same weights, which are public; batches and noise are each run's own."
+
+
+def analyse_canaries(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
+    """Put the report of a played canary audit together.
+
+    Args:
+        out: its folder.
+        changes: another config, of which confidence and report are used.
+
+    Returns:
+        the report; a function of the stored files and the config alone.
+
+    Raises:
+        StoreError: if the game is not played to its end.
+    """
+    manifest = read_manifest(AuditFolder(out).manifest)
+    config = stored_config(manifest, changes)
+    canaries = config.canaries or CanaryConfig()
+    _, params = stored_claim(manifest)
+    assert params is not None  # a canary audit is refused without noise
+    if canaries.stop_when is not None:
+        stopped = stopped_after(out, n_groups(manifest, canaries), confidence=config.confidence)
+        if stopped is None:
+            raise StoreError(f"{out} is not played to its end. Run the same `privaudit run` command again.")
+        return sequential_report(
+            stopped,
+            params=params,
+            delta=_delta(manifest),
+            config=config,
+            name=_name(manifest),
+            data_digest=manifest.data["digest"],
+            model_digest=digest(dict(manifest.recipe)),
+            provenance=_provenance(manifest, config),
+            control=_sequential_control(out, stopped, manifest, config),
+        )
+    groups = range(n_groups(manifest, canaries))
+    played = _read(out, "group", groups)
+    control = None
+    if config.control.n_models and not PlayedFolder(out, "control").missing(groups):
+        control = outcome_of(PlayedFolder(out, "control").read(groups), canaries)
+    return canary_report(
+        [outcome_of(played, canaries)],
+        params=params,
+        delta=_delta(manifest),
+        confidence=config.confidence,
+        noise_probe=_noise_probe(played, params, _delta(manifest), config.confidence),
+        step_bound=_step_bound(played, params, _delta(manifest), config.confidence),
+        control=control,
+        name=_name(manifest),
+        data_digest=manifest.data["digest"],
+        model_digest=digest(dict(manifest.recipe)),
+        provenance=_provenance(manifest, config),
+        notes=(SAME_START,) if canaries.game == "many_runs" else (),
+    )
+
+
+def n_groups(manifest: Manifest, canaries: CanaryConfig) -> int:
+    """Return how many groups the whole game has."""
+    n_runs = canaries.n_runs if canaries.game == "many_runs" else 1
+    return -(-n_runs // int(manifest.recipe["group_size"]))
+
+
+def stopped_after(out: Path, n_played: int, *, confidence: float | None = None) -> Stopped | None:
+    """Return where a game to be stopped when decided stands after its first groups; ``None`` if it must go on.
+
+    Args:
+        out: the audit's folder.
+        n_played: groups to look at, from the first; those not on disk end the look.
+        confidence: of the bound; by default the config's.
+    """
+    manifest = read_manifest(AuditFolder(out).manifest)
+    config = stored_config(manifest, None)
+    canaries = config.canaries or CanaryConfig()
+    claim, params = stored_claim(manifest)
+    assert claim is not None and params is not None
+    folder = PlayedFolder(out, "group")
+    there = [group for group in range(n_played) if folder.file(group).exists()]
+    if there != list(range(len(there))) or not there:
+        return None
+    scores = folder.read(there)["scores"][:, 0]
+    stopped = play_until_decided(
+        scores[0::2],
+        scores[1::2],
+        claim=claim.epsilon,
+        delta=claim.delta,
+        confidence=config.confidence if confidence is None else confidence,
+        n_runs=canaries.n_runs,
+        group=int(manifest.recipe["group_size"]) // 2,
+    )
+    return stopped if stopped.is_decided or len(there) == n_groups(manifest, canaries) else None
+
+
+def _sequential_control(out: Path, stopped: Stopped, manifest: Manifest, config: AuditConfig) -> Stopped | None:
+    """Return the control of a stopped game: as many pairs as counted in it, at its threshold."""
+    claim, _ = stored_claim(manifest)
+    folder = PlayedFolder(out, "control")
+    there = [
+        group for group in range(n_groups(manifest, config.canaries or CanaryConfig())) if folder.file(group).exists()
+    ]
+    if claim is None or not there:
+        return None
+    scores = folder.read(there)["scores"][:, 0]
+    scores_in, scores_out = (scores[start::2][: stopped.n_played] for start in (0, 1))
+    if len(scores_in) < stopped.n_played:
+        return None
+    return guess_at(
+        stopped.threshold,
+        scores_in,
+        scores_out,
+        claim=claim.epsilon,
+        delta=claim.delta,
+        confidence=config.confidence,
+    )
+
+
+def outcome_of(played: dict[str, NDArray[Any]], canaries: CanaryConfig) -> CanaryOutcome:
+    """Return the outcome of a game from its arrays."""
+    is_many = canaries.game == "many_runs"
+    own = np.s_[:, 0] if is_many else np.s_[0]
+    return CanaryOutcome(
+        name="white_box_trajectory" if canaries.is_gradient else "black_box",
+        scores=played["scores"][own],
+        is_in=played["is_in"][own],
+        game=canaries.game,
+        access="white_box" if canaries.is_gradient else "score",
+        is_independent=is_many or canaries.kind in ("coordinate", "alternating"),
+        notes=(),
+    )
+
+
+def _read(out: Path, stem: str, groups: range) -> dict[str, NDArray[Any]]:
+    folder = PlayedFolder(out, stem)
+    missing = folder.missing(groups)
+    if missing:
+        raise StoreError(
+            f"{out} is not played to its end: {len(missing)} of {len(groups)} groups of runs are missing. Run the same "
+            "`privaudit run` command again; it goes on from there."
+        )
+    return folder.read(groups)
+
+
+def _noise_probe(played: dict[str, NDArray[Any]], params: DpSgdParams, delta: float, confidence: float) -> Any:
+    noise = played["idle_noise"]
+    if not noise.size:
+        return None
+    return noise_probe(
+        noise,
+        noise_multiplier=params.noise_multiplier,
+        max_grad_norm=params.max_grad_norm,
+        confidence=confidence,
+        sample_rate=params.sample_rate,
+        delta=delta,
+    )
+
+
+def _step_bound(
+    played: dict[str, NDArray[Any]], params: DpSgdParams, delta: float, confidence: float
+) -> EpsilonEstimate | None:
+    """Bound the noise of single steps with their coins known; at full batch the whole run says it better.
+
+    The first half of the steps chooses the threshold, the second certifies.
+    """
+    projections, sampled = played["projections"], played["sampled"].astype(bool)
+    if params.sample_rate == 1.0 or len(projections) < 2:
+        return None
+    half = len(projections) // 2
+    first = projections[:half][sampled[:half]], projections[:half][~sampled[:half]]
+    rest = projections[half:][sampled[half:]], projections[half:][~sampled[half:]]
+    if min(map(len, (*first, *rest))) < 2:
+        return None
+    counts = counts_at_threshold(*rest, best_threshold(*first, balance_merit))
+    return known_coin_step(
+        counts, sample_rate=params.sample_rate, steps=params.steps, delta=delta, confidence=confidence
+    )
+
+
+def _delta(manifest: Manifest) -> float:
+    return float(manifest.recipe["variants"][0]["dp"]["delta"])
+
+
+def _name(manifest: Manifest) -> str:
+    model = manifest.recipe["model"]
+    return f"{str(model['build']).rpartition(':')[2]} on {manifest.data['name']}, canaries"
+
+
+def _provenance(manifest: Manifest, config: AuditConfig) -> dict[str, Any]:
+    return {
+        "seed": config.seed,
+        "versions": dict(manifest.versions),
+        "digests": manifest.digests(),
+        "config": config.model_dump(mode="json", exclude={"out", "device", "engine"}),
+    }

@@ -1,0 +1,101 @@
+"""The verdict on a claim about a mechanism: its whole trade-off curve is put to the test, not epsilon alone.
+
+The curve says more than (epsilon, delta): at epsilon 10 no affordable number of runs exceeds epsilon even where training
+adds no noise at all, but their error rates may lie far beyond the curve. A violated curve refutes what the accountant
+computed from the parameters; (epsilon, delta) itself is refuted only where the model-free bound exceeds it.
+"""
+
+from privaudit.estimators import CurveTest, OneRunCurveTest
+from privaudit.pipeline.verdict import check_comparable, judge_claim
+from privaudit.types import Control, EpsilonEstimate, PrivacyClaim, Verdict
+
+CURVE_REFUTED = "refutes the accountant's curve"
+EPSILON_REFUTED = "(epsilon, delta) refuted"
+NO_CONTROL = (
+    "There is no control: the same game with noise 0 and the clip kept would show what this audit could have seen."
+)
+LOOK_FOR = "Look for the error in the training code or the accounting."
+
+
+def shares(confidence: float, *, has_curve: bool) -> float:
+    """Return the confidence of each of the two tests behind the verdict, which hold together.
+
+    >>> round(shares(0.95, has_curve=True), 4), shares(0.95, has_curve=False)
+    (0.975, 0.95)
+    """
+    return 1.0 - (1.0 - confidence) / 2 if has_curve else confidence
+
+
+def judge_mechanism(
+    claim: PrivacyClaim,
+    bound: EpsilonEstimate,
+    curve: CurveTest | OneRunCurveTest | None,
+    control: Control | None,
+    control_curve: CurveTest | OneRunCurveTest | None = None,
+) -> Verdict:
+    """Judge a claim by its curve and by the model-free bound, each at half the error.
+
+    Args:
+        claim: the promised guarantee, with its mechanism where a curve is tested.
+        bound: the model-free bound.
+        curve: the test of the claimed curve, or ``None`` where only (epsilon, delta) is claimed.
+        control: the same game with noise 0, or ``None``.
+        control_curve: the test of the claimed curve on the control's outcomes.
+
+    Returns:
+        ``violated`` where either is exceeded, and the reason says which; ``consistent`` only where the control, which
+        must violate it, does; else ``too_weak``.
+
+    Raises:
+        ClaimError: if the bound is not about the claim's neighbours and delta.
+    """
+    check_comparable(claim, bound)
+    numbers = _numbers(claim, bound, curve, control)
+    is_epsilon, is_curve = bound.lower > claim.epsilon, curve is not None and curve.is_refuted
+    if is_epsilon or is_curve:
+        reason = f"{_what_was_refuted(claim, bound, is_epsilon=is_epsilon, is_curve=is_curve)} {LOOK_FOR}"
+        return Verdict(rule="claim", outcome="violated", numbers=numbers, reason=reason)
+    if curve is None:
+        return judge_claim(claim, [bound], control)
+    if control is None or control_curve is None:
+        return Verdict(rule="claim", outcome="too_weak", numbers=numbers, reason=NO_CONTROL)
+    if not control_curve.is_refuted:
+        reason = (
+            "The control, trained without noise, did not violate the accountant's curve either: this audit could not "
+            "have seen a violation. More canaries or runs, or a stronger canary, would be needed."
+        )
+        return Verdict(rule="claim", outcome="too_weak", numbers=numbers, reason=reason)
+    reason = "The accountant's curve was not violated, and the control, trained without noise, shows that it could have been."
+    return Verdict(rule="claim", outcome="consistent", numbers=numbers, reason=reason)
+
+
+def _what_was_refuted(claim: PrivacyClaim, bound: EpsilonEstimate, *, is_epsilon: bool, is_curve: bool) -> str:
+    if is_curve and is_epsilon:
+        return f"The audit {CURVE_REFUTED}, and {EPSILON_REFUTED}: the model-free bound exceeds the claim."
+    if is_epsilon:
+        return f"{EPSILON_REFUTED}: the model-free bound exceeds the claim."
+    return (
+        f"The audit {CURVE_REFUTED}: training is not the mechanism that epsilon {claim.epsilon:.4g} was computed for. "
+        f"(epsilon, delta) itself is not refuted (model-free bound {bound.lower:.4g} of at most {bound.ceiling:.4g})."
+    )
+
+
+def _numbers(
+    claim: PrivacyClaim,
+    bound: EpsilonEstimate,
+    curve: CurveTest | OneRunCurveTest | None,
+    control: Control | None,
+) -> dict[str, float | None]:
+    numbers: dict[str, float | None] = {
+        "lower": bound.lower,
+        "claim": claim.epsilon,
+        "ceiling": bound.ceiling,
+        "control_lower": control.estimate.lower if control is not None else None,
+    }
+    if isinstance(curve, CurveTest):
+        numbers |= {"tpr_lower": curve.tpr_lower, "fpr_upper": curve.fpr_upper, "tpr_allowed": curve.tpr_allowed}
+    elif curve is not None:
+        numbers |= {"n_guesses": curve.n_guesses, "n_correct": curve.n_correct, "least_refuting": curve.least_refuting}
+    if curve is not None:
+        numbers |= {"curve_refuted": float(curve.is_refuted), "curve_confidence": curve.confidence}
+    return numbers

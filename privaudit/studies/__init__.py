@@ -1,0 +1,1 @@
+"""Studies that check the toolkit against published claims and known defects; run by ``privaudit study NAME``."""
