@@ -22,7 +22,9 @@ def command() -> None:
 
 @command.command("insert")
 @click.argument("data", type=FILE)
-@click.option("--kind", type=click.Choice(KINDS), default="mislabelled", show_default=True, help="What the canaries are.")
+@click.option(
+    "--kind", type=click.Choice(KINDS), default="mislabelled", show_default=True, help="What the canaries are."
+)
 @click.option("--n", "n_canaries", type=click.IntRange(min=1), default=500, show_default=True, help="How many.")
 @click.option("--label", help="Column of classes; in an npz the array.  [npz: y]")
 @click.option("--out", type=FILE, required=True, help="Write the data to train on here; csv or npz, as DATA is.")
@@ -93,7 +95,9 @@ def insert(
 @click.option("--claim", type=click.FloatRange(min=0), metavar="EPSILON", help="Judge this epsilon, for add/remove.")
 @click.option("--delta", type=float, default=1e-5, show_default=True, help="The delta of epsilon.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Of the verdict and of each bound.")
-@click.option("--out", type=click.Path(file_okay=False), help="Write report.json, .html and .md here.  [default: nowhere]")
+@click.option(
+    "--out", type=click.Path(file_okay=False), help="Write report.json, .html and .md here.  [default: nowhere]"
+)
 @format_option
 @debug_option
 def evaluate(
@@ -118,14 +122,12 @@ def evaluate(
     """
     from privaudit.cli.console import show_report
     from privaudit.pipeline.evaluate_canaries import CanaryClaim, evaluate_canary_files
-    from privaudit.report.write import FILES, check_no_audit, write_reports
+    from privaudit.report.write import FILES, write_reports
 
     stated = CanaryClaim(
         noise_multiplier=noise_multiplier, sample_rate=sample_rate, steps=steps, epsilon=claim, delta=delta
     )
-    report = evaluate_canary_files(
-        coins, scores, claim=stated, confidence=confidence, quantity=quantity, column=column
-    )
+    report = evaluate_canary_files(coins, scores, claim=stated, confidence=confidence, quantity=quantity, column=column)
     if out is not None:
         write_reports(report, out, list(FILES))
     show_report(report, output_format, out)

@@ -63,7 +63,7 @@ class _Lines(_Silent):
             self._stage, self._started, self._first = step.stage, now, step.done
         if step.done in (self._first, step.total) or now - self._shown > SECONDS_BETWEEN_LINES:
             self._shown = now
-            click.echo(f"{step.stage}: {step.done} of {step.total} models{self._time_left(step, now)}", err=True)
+            click.echo(f"{step.stage}: {step.done} of {step.total} {step.unit}{self._time_left(step, now)}", err=True)
 
     def _time_left(self, step: Progress, now: float) -> str:
         fresh = step.done - self._first
@@ -85,11 +85,11 @@ class _Bar(_Silent):
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("models, left"),
+            TextColumn("{task.fields[unit]}, left"),
             TimeRemainingColumn(),
         )
         self._bars = Bars(*columns, console=Console(stderr=True))
-        self._stage, self._task = "", self._bars.add_task("preparing", total=None, visible=False)
+        self._stage, self._task = "", self._bars.add_task("preparing", total=None, visible=False, unit="")
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -104,7 +104,7 @@ class _Bar(_Silent):
             return
         if step.stage != self._stage:
             self._stage = step.stage
-            self._task = self._bars.add_task(step.stage, total=step.total)
+            self._task = self._bars.add_task(step.stage, total=step.total, unit=step.unit)
         self._bars.update(self._task, completed=step.done)
 
 

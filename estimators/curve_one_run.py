@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from privaudit.errors import ConfigError
 from privaudit.estimators.claimed_curve import check_known_relation, check_one_claim
 from privaudit.estimators.guesses import GUESS_ASSUMPTIONS, check_guess_counts
 from privaudit.estimators.poisson_run import LEAST_NOISE, chance_of_any_draw, gaussian_mu_of_run
@@ -29,6 +31,7 @@ ROUNDING = 1e-10  # relative; the least probability of a wrong guess is lowered 
 N_LINES = 4000  # tangents of the curve, per side
 LEAST_DELTA = 1e-12  # tangents at smaller delta touch the curve where nothing is measured
 STEEPEST = 700.0  # the exponential of more is no number
+LARGEST_FLAT = 10.0  # beyond it 1 - e^epsilon (1 - right) has fewer digits than `ROUNDING`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +98,13 @@ def curve_one_run_test(
 
     >>> test = curve_one_run_test(1000, 200, 170, mu=0.5, confidence=0.95)
     >>> test.is_refuted, test.least_refuting
-    (True, 152)
+    (True, 166)
     """
     check_guess_counts("curve_one_run_test", n_canaries, n_guesses, n_correct)
     check_one_claim(params, mu)
     check_known_relation(neighbouring)
     alpha = 1.0 - check_probability("confidence", confidence)
-    least_wrong = _of_run(params, neighbouring) if params is not None else _of_gaussian(mu)
+    least_wrong = _of_run(params, neighbouring) if params is not None else _of_gaussian(_check_mu(mu))
     least = _least_refuting(int(n_canaries), int(n_guesses), alpha, least_wrong)
     return OneRunCurveTest(
         is_refuted=n_correct >= least,
@@ -113,3 +116,76 @@ def curve_one_run_test(
         neighbouring=neighbouring,
         diagnostics={"n_abstained": int(n_canaries - n_guesses)},
     )
+
+
+def _least_refuting(m: int, r: int, alpha: float, least_wrong: LeastWrong) -> int:
+    """Return a number of right guesses that has chance below ``alpha``, by bisection the least one."""
+    if not _is_rejected(m, r, r, alpha, least_wrong):
+        return r + 1
+    low, high = 0, r
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _is_rejected(m, r, middle, alpha, least_wrong) else (middle, high)
+    return high
+
+
+def _is_rejected(m: int, r: int, v: int, alpha: float, least_wrong: LeastWrong) -> bool:
+    """Return whether v of r right guesses about m canaries have chance below ``alpha`` under the claim.
+
+    See `privaudit.estimators.fdp_one_run_bound.is_rejected`: whatever is least for more right guesses stays a lower limit
+    where ``least_wrong`` is lowered, so that rounding it down never rejects.
+    """
+    right, wrong, limit = alpha * v / m, alpha * (r - v) / m, r / m * (1.0 + ROUNDING)
+    for i in range(v - 1, -1, -1):
+        share = least_wrong(min(right, 1.0))
+        if share <= wrong:
+            return False
+        right += i / (r - i) * (share - wrong)
+        wrong = share
+        if right + wrong > limit:
+            return True
+    return False
+
+
+def _check_mu(mu: float | None) -> float:
+    if mu is None or not mu >= 0.0:
+        raise ConfigError(f"mu must be at least 0; got {mu}.", key="mu")
+    return float(mu)
+
+
+def _of_gaussian(mu: float) -> LeastWrong:
+    if math.isinf(mu):
+        return lambda right: 0.0
+    return lambda right: float(ndtr(ndtri(right) - mu)) * (1.0 - ROUNDING)
+
+
+@lru_cache(maxsize=4)
+def _of_run(params: DpSgdParams, neighbouring: Neighbouring) -> LeastWrong:
+    """Return the least probability of a wrong guess by tangents of the run's curve; any of them is a lower bound."""
+    mu, chance = gaussian_mu_of_run(params, neighbouring), chance_of_any_draw(params)
+    if params.noise_multiplier < LEAST_NOISE:
+        return lambda right: max(right * (1.0 - ROUNDING) - chance, 0.0)
+    if mu is not None:
+        return _of_gaussian(mu)
+    loss = composed_privacy_loss(params, neighbouring)
+    steep = np.linspace(0.0, min(loss.get_epsilon_for_delta(LEAST_DELTA), STEEPEST), N_LINES)
+    flat = np.linspace(0.0, min(float(steep[-1]), LARGEST_FLAT), N_LINES)[1:]
+    delta_steep, delta_flat = (
+        np.minimum((loss.remove.delta(epsilon) + loss.add.delta(epsilon)) / 2.0, chance) for epsilon in (steep, flat)
+    )
+    slopes = np.concatenate([np.exp(-steep[::-1]), np.exp(flat)])
+    intercepts = np.concatenate([-(np.exp(-steep) * delta_steep)[::-1], -np.expm1(flat) - delta_flat - ROUNDING])
+    return _highest_line(slopes, intercepts)
+
+
+def _highest_line(slopes: NDArray[np.float64], intercepts: NDArray[np.float64]) -> LeastWrong:
+    """Return the upper envelope of lines of ascending slopes, or below it where they do not take turns in order."""
+    crossings = np.maximum.accumulate(-np.diff(intercepts) / np.diff(slopes)).tolist()
+    by_slope, by_intercept = slopes.tolist(), intercepts.tolist()
+
+    def least_wrong(right: float) -> float:
+        row = bisect_right(crossings, right)
+        wrong: float = by_intercept[row] + by_slope[row] * right
+        return max(0.0, wrong * (1.0 - ROUNDING))
+
+    return least_wrong

@@ -95,9 +95,8 @@ def _curve_merit(allowed: Curve, tail: float) -> Merit:
 
     def merit(fp: NDArray[np.int64], fn: NDArray[np.int64], n_out: int, n_in: int) -> NDArray[np.float64]:
         fpr, fnr = upper_rates(fp, n_out, tail), upper_rates(fn, n_in, tail)
-        by_tpr = -ndtri(fnr) - ndtri(allowed(fpr))
-        by_tnr = -ndtri(fpr) - ndtri(allowed(fnr))
-        beyond = np.maximum(np.maximum(by_tpr, by_tnr), LEAST)
+        # The true negative rates tell the same, so that one of the two orders will do to choose.
+        beyond = np.maximum(-ndtri(fnr) - ndtri(allowed(fpr)), LEAST)
         balance = balance_merit(fp, fn, n_out, n_in)
         head_start = np.where(balance >= balance.max(), HEAD_START * math.sqrt(1.0 / n_in + 1.0 / n_out), 0.0)
         return np.asarray(beyond + head_start, dtype=np.float64)

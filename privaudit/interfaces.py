@@ -141,12 +141,14 @@ class Progress:
         done: units finished.
         total: units in all.
         note: what a user should know about this stage, in one sentence, or "".
+        unit: what is counted.
     """
 
     stage: str
     done: int
     total: int
     note: str = ""
+    unit: str = "models"
 
 
 ProgressHook = Callable[[Progress], None]

@@ -14,7 +14,7 @@ from privaudit.training.networks import describe
 from privaudit.training.one_model import Outcome
 from privaudit.training.pool import run_outcomes
 
-WAVE = 4  # groups played between two looks of a game that may be stopped
+WAVE = 2  # groups played between two looks of a game that may be stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class CanaryCollector:
 
 
 def _of_all(progress: ProgressHook, start: int, total: int, step: Progress) -> None:
-    progress(Progress(stage=step.stage, done=start + step.done, total=total, note=step.note))
+    progress(Progress(stage=step.stage, done=start + step.done, total=total, note=step.note, unit="groups of runs"))
 
 
 def play_group(

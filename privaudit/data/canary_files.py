@@ -63,7 +63,9 @@ def read_coins(path: Path) -> CanaryCoins:
 
 def _checked(path: Path, content: Any) -> tuple[list[str], list[int]]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise DataError(f"{path}: no coins file of format {FORMAT}. Give the file that `privaudit canaries insert` wrote.")
+        raise DataError(
+            f"{path}: no coins file of format {FORMAT}. Give the file that `privaudit canaries insert` wrote."
+        )
     keys, is_in, digest = (content.get(name) for name in ("keys", "is_in", "digest"))
     if not isinstance(keys, list) or not isinstance(is_in, list) or not isinstance(digest, str) or not keys:
         raise _damaged(path, "keys, is_in or digest is missing")
@@ -75,7 +77,9 @@ def _checked(path: Path, content: Any) -> tuple[list[str], list[int]]:
 
 
 def _damaged(path: Path, reason: str) -> DataError:
-    return DataError(f"{path}: the coins file is damaged ({reason}). Restore it: without its coins nothing can be said.")
+    return DataError(
+        f"{path}: the coins file is damaged ({reason}). Restore it: without its coins nothing can be said."
+    )
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:

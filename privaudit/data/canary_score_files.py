@@ -51,7 +51,9 @@ def read_canary_scores(path: Path, *, quantity: Quantity = "score", column: str 
     """
     name = column or quantity
     if path.suffix.lower() not in (".csv", ".npz"):
-        raise ConfigError(f"{path}: scores of canaries are read from .csv or .npz files; got {path.suffix or 'no ending'}.")
+        raise ConfigError(
+            f"{path}: scores of canaries are read from .csv or .npz files; got {path.suffix or 'no ending'}."
+        )
     if not path.is_file():
         raise ConfigError(f"{path}: no such file.", key="scores")
     with path.open("rb") as file:

@@ -78,8 +78,10 @@ def insert_into_file(
     """
     _check_paths(source, data, canaries, coins)
     root = secrets.randbits(127) if seed is None else seed
-    records, made = _table(source, kind, n_canaries, label, root) if source.suffix.lower() == ".csv" else _archive(
-        source, kind, n_canaries, label, root
+    records, made = (
+        _table(source, kind, n_canaries, label, root)
+        if source.suffix.lower() == ".csv"
+        else _archive(source, kind, n_canaries, label, root)
     )
     keys = np.array([f"canary-{number:05d}" for number in range(n_canaries)])
     tossed = draw_canary_coins(keys, seed=root)
@@ -93,7 +95,9 @@ def insert_into_file(
 def _check_paths(source: Path, data: Path, canaries: Path, coins: Path) -> None:
     kind = source.suffix.lower()
     if kind not in (".csv", ".npz"):
-        raise ConfigError(f"{source}: canaries go into .csv or .npz files; got {source.suffix or 'no ending'}.", key="data")
+        raise ConfigError(
+            f"{source}: canaries go into .csv or .npz files; got {source.suffix or 'no ending'}.", key="data"
+        )
     if not source.is_file():
         raise ConfigError(f"{source}: no such file.", key="data")
     for option, path in (("--out", data), ("--canaries-out", canaries)):
@@ -124,13 +128,13 @@ def _archive(source: Path, kind: str, n: int, label: str | None, root: int) -> t
     _check_no_key(source, arrays)
     others = sorted(set(arrays) - {FEATURES, name})
     if others:
-        raise UnsupportedError(f"{source}: canaries have no {', '.join(others)}. Write an archive of {FEATURES} and {name} alone.")
+        raise UnsupportedError(
+            f"{source}: canaries have no {', '.join(others)}. Write an archive of {FEATURES} and {name} alone."
+        )
     features, labels = arrays[FEATURES], arrays[name]
     _check_features(source, features, kind)
     classes, codes = _classes(source, name, labels, len(features))
-    made = make_record_canaries(
-        kind, n_canaries=n, features=features, labels=codes, n_classes=len(classes), seed=root
-    )
+    made = make_record_canaries(kind, n_canaries=n, features=features, labels=codes, n_classes=len(classes), seed=root)
     return arrays, {FEATURES: made.features.astype(features.dtype), name: classes[made.labels]}
 
 

@@ -55,7 +55,9 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         reason = " ".join(str(error).split())
         if "pickle" in reason:  # NumPy's advice is to load such files nevertheless
             reason = "it holds objects, or something else than arrays"
-        raise DataError(f"{path}: no readable .npz archive ({reason}). Write it with numpy.savez, no objects.") from None
+        raise DataError(
+            f"{path}: no readable .npz archive ({reason}). Write it with numpy.savez, no objects."
+        ) from None
 
 
 def check_there(path: Path, names: tuple[str, ...], known: dict[str, NDArray[Any]]) -> None:

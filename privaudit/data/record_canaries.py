@@ -102,7 +102,9 @@ def make_record_canaries(
         )
     check_same_length(features=records, labels=classes)
     if classes.min() < 0 or classes.max() >= n_classes:
-        raise DataError(f"labels must lie in 0..{n_classes - 1}; got {classes.min()}..{classes.max()}. Number the classes.")
+        raise DataError(
+            f"labels must lie in 0..{n_classes - 1}; got {classes.min()}..{classes.max()}. Number the classes."
+        )
     if label is not None and not 0 <= label < n_classes:
         raise ConfigError(f"label must lie in 0..{n_classes - 1}; got {label}.", key="label")
     rng = stream_generator(seed, "canaries")

@@ -22,7 +22,9 @@ class _Request:
     n: int
 
 
-def make_table_canaries(kind: str, *, table: Table, label: str, n_canaries: int, seed: int) -> dict[str, NDArray[np.object_]]:
+def make_table_canaries(
+    kind: str, *, table: Table, label: str, n_canaries: int, seed: int
+) -> dict[str, NDArray[np.object_]]:
     """Make canaries whose cells are texts of the table they are put among.
 
     Args:
@@ -92,7 +94,9 @@ def _random(wanted: _Request, rng: np.random.Generator) -> tuple[Table, NDArray[
 
 def _check_classes(label: str, classes: NDArray[np.object_]) -> None:
     if not 2 <= len(classes) <= MAX_CLASSES:
-        raise DataError(f"column {label} must hold 2 to {MAX_CLASSES} classes; got {len(classes)}. Name the column of classes.")
+        raise DataError(
+            f"column {label} must hold 2 to {MAX_CLASSES} classes; got {len(classes)}. Name the column of classes."
+        )
     if "" in classes.tolist():
         raise DataError(f"column {label} is empty in some rows. Fill it, or drop those rows.")
 
@@ -104,7 +108,8 @@ def _no_such_kind(kind: str) -> ConfigError | UnsupportedError:
             f"{' or '.join(TABLE_KINDS)}, or insert into encoded records (an npz with X and y)."
         )
     return ConfigError(
-        f"kind of canaries must be one of {', '.join(TABLE_KINDS)}; got {kind!r}.{nearest(kind, TABLE_KINDS)}", key="kind"
+        f"kind of canaries must be one of {', '.join(TABLE_KINDS)}; got {kind!r}.{nearest(kind, TABLE_KINDS)}",
+        key="kind",
     )
 
 

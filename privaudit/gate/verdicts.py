@@ -8,6 +8,7 @@ from typing import Literal
 
 from privaudit.errors import StoreVersionError
 from privaudit.gate.bounds import Bound, check_relation, control_bound, membership_bound, primary_bound
+from privaudit.gate.curves import curve_counts, curve_outcome
 from privaudit.gate.metrics import DESCRIPTIVE, measure
 from privaudit.gate.policy import GatePolicy, GateRule, check_supported
 from privaudit.types import AuditReport, Verdict
@@ -108,6 +109,9 @@ def claim_outcome(report: AuditReport, confidence: float) -> tuple[str, dict[str
     if report.claim is None:
         return "too_weak", {}, "The report holds no claim."
     check_relation(report, report.claim)
+    counts = curve_counts(report)
+    if counts is not None:
+        return curve_outcome(report, counts, confidence)
     claim, bound, control = report.claim.epsilon, primary_bound(report, confidence), control_bound(report, confidence)
     numbers = _bound_numbers(bound, confidence) | {"claim": claim}
     numbers["control_lower"] = None if control.problem else control.lower

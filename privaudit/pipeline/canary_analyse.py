@@ -22,6 +22,7 @@ from privaudit.store.manifest import Manifest, digest, read_manifest
 from privaudit.types import AuditReport, DpSgdParams, EpsilonEstimate
 
 SAME_START = "All runs of the game start from the same weights, which are public; batches and noise are each run's own."
+PAIRS_BETWEEN_LOOKS = 10  # bets hold at every look; fewer looks only save time
 
 
 def analyse_canaries(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
@@ -109,7 +110,7 @@ def stopped_after(out: Path, n_played: int, *, confidence: float | None = None) 
         delta=claim.delta,
         confidence=config.confidence if confidence is None else confidence,
         n_runs=canaries.n_runs,
-        group=int(manifest.recipe["group_size"]) // 2,
+        group=PAIRS_BETWEEN_LOOKS,
     )
     return stopped if stopped.is_decided or len(there) == n_groups(manifest, canaries) else None
 

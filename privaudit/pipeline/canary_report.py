@@ -169,7 +169,7 @@ def _finding(
     return replace(
         finding,
         id=f"{outcome.name}-{outcome.game}",
-        params={"game": outcome.game, "is_independent": outcome.is_independent},
+        params={"game": outcome.game, "is_independent": outcome.is_independent, **_curve_counts(curve)},
         metrics=(*finding.metrics, *_curve_metrics(curve)),
     )
 
@@ -186,6 +186,15 @@ def _result(outcome: CanaryOutcome) -> AttackResult:
         access=outcome.access,
         notes=outcome.notes,
     )
+
+
+def _curve_counts(curve: CurveTest | OneRunCurveTest | None) -> dict[str, dict[str, int]]:
+    """Return the counts behind the test of the curve, from which a gate makes it anew at its own confidence."""
+    if curve is None:
+        return {}
+    if isinstance(curve, CurveTest):
+        return {"curve": {name: int(curve.diagnostics[name]) for name in ("tp", "fn", "fp", "tn")}}
+    return {"curve": {name: int(getattr(curve, name)) for name in ("n_canaries", "n_guesses", "n_correct")}}
 
 
 def _curve_metrics(curve: CurveTest | OneRunCurveTest | None) -> tuple[Metric, ...]:

@@ -97,8 +97,10 @@ def study(options: StudyOptions, progress: ProgressHook | None = None) -> StudyR
         tables=(_table(cells, by_cell),),
         checks=_checks(cells, by_cell),
         notes=(
-            f"MNIST, MLP 784-16-10, {STEPS} full batches of {N_RECORDS} records, the sum of clipped gradients over the "
-            f"public {N_RECORDS}; {N_RUNS} runs a side; thresholds chosen on a fifth of them; 95 %, delta 1e-5, add/remove.",
+            (
+                f"MNIST, MLP 784-16-10, {STEPS} full batches of {N_RECORDS} records, the sum of clipped gradients over the "
+                f"public {N_RECORDS}; {N_RUNS} runs a side; thresholds chosen on a fifth of them; 95 %, delta 1e-5, add/remove."
+            ),
             "The GDP bound assumes a Gaussian mechanism, the Clopper-Pearson bound nothing.",
         ),
     )

@@ -56,4 +56,4 @@ def _on_one_thread(function: Callable[[Task], Result], task: tuple[int, Task]) -
 
 def _tell(progress: ProgressHook | None, stage: str, done: int, total: int) -> None:
     if progress is not None:
-        progress(Progress(stage=stage, done=done, total=total))
+        progress(Progress(stage=stage, done=done, total=total, unit="audits"))

@@ -73,7 +73,7 @@ def test_a_budget_that_cannot_decide_is_refused_before_training(tmp_path):
         "canaries": {"game": "many_runs", "n_runs": 100, "stop_when": "decided"},
         "out": str(tmp_path / "out"),
     }
-    with pytest.raises(ConfigError, match="below the claim of 10.00"):
+    with pytest.raises(ConfigError, match=r"below the claim of 10\.00"):
         run_audit(config)
     assert not (tmp_path / "out").exists()
 
@@ -93,5 +93,5 @@ def test_keys_that_do_not_fit_the_game_are_refused(canaries, message):
 
 
 def test_a_canary_audit_without_dp_is_refused():
-    with pytest.raises(ConfigError, match="recipe.dp is missing"):
+    with pytest.raises(ConfigError, match=r"recipe\.dp is missing"):
         parse(AuditConfig, {"kind": "canaries", "recipe": {"steps": 5, "sample_rate": 1.0}}, where="test")

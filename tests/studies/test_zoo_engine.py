@@ -168,7 +168,6 @@ def test_a_claim_is_the_accounted_mechanism():
     "name",
     [
         "noise-not-scaled-clip-4",
-        "biases-outside-norm",
         "noise-halved-probe",
         "same-noise-probe",
         "first-batch-unnoised-probe",

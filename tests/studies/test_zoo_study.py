@@ -15,9 +15,16 @@ JUDGEMENT = Judgement(
 
 
 def variant(**changes):
-    values = dict(
-        name="some-defect", title="t", leak="l", setting="s", audit="sum", is_defect=True, n_runs=5, claim="c"
-    )
+    values = {
+        "name": "some-defect",
+        "title": "t",
+        "leak": "l",
+        "setting": "s",
+        "audit": "sum",
+        "is_defect": True,
+        "n_runs": 5,
+        "claim": "c",
+    }
     return Variant(**{**values, "judge": lambda seed: JUDGEMENT, **changes})
 
 

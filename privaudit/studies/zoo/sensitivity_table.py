@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from privaudit.estimators.sensitivity_probe import SensitivityProbe
+from privaudit.estimators.sensitivity_probe import SensitivityProbe, measure_sensitivity
 from privaudit.studies.study import StudyTable
 from privaudit.studies.zoo import mechanisms
 from privaudit.studies.zoo.engine import Training, play
 from privaudit.studies.zoo.mechanisms import Mechanism
+from privaudit.studies.zoo.record_gradients import N_WEIGHTS
 from privaudit.types import DpSgdParams
 
 BARE = DpSgdParams(noise_multiplier=0.0, sample_rate=1.0, steps=1)
@@ -36,7 +38,8 @@ def probe_sensitivity(mechanism: Mechanism, *, seed: int) -> SensitivityProbe:
         mechanism: what is probed.
         seed: of data, weights and canary.
     """
-    return SensitivityProbe(ratios={name: _ratio(mechanism, training, seed) for name, training in SHAPES.items()})
+    moved = {name: _moved(mechanism, training, seed) for name, training in SHAPES.items()}
+    return measure_sensitivity(np.zeros(N_WEIGHTS), moved, max_grad_norm=1.0)
 
 
 def sensitivity_table(*, seed: int) -> StudyTable:
@@ -57,6 +60,8 @@ def sensitivity_table(*, seed: int) -> StudyTable:
     )
 
 
-def _ratio(mechanism: Mechanism, training: Training, seed: int) -> float:
-    seen = play(mechanism, training, BARE, np.ones(1, dtype=bool), seed=seed)
-    return float(np.sqrt(seen.energy[0] + seen.projections[0, 0] ** 2))
+def _moved(mechanism: Mechanism, training: Training, seed: int) -> NDArray[np.float32]:
+    """Return ``(n_weights,)`` S(D + canary) - S(D) in units of C, at the same weights."""
+    seen = play(mechanism, training, BARE, np.ones(1, dtype=bool), seed=seed, keep_residuals=True)
+    assert seen.residuals is not None
+    return seen.residuals[0, 0]

@@ -1,0 +1,150 @@
+"""Canary reports: which bound is made of which game, and what the verdict rests on."""
+
+import json
+
+import numpy as np
+import pytest
+
+from privaudit.errors import ClaimError, ConfigError, DegenerateScoresError
+from privaudit.estimators import noise_for_epsilon, noise_probe
+from privaudit.pipeline.canary_outcome import CanaryOutcome
+from privaudit.pipeline.canary_report import canary_report
+from privaudit.report.html import render_html
+from privaudit.report.markdown import render_markdown
+from privaudit.report.serialise import report_from_dict, report_to_json
+from privaudit.report.terminal import render_text
+from privaudit.types import DpSgdParams
+
+DELTA = 1e-5
+
+
+def params(epsilon, sample_rate=1.0, steps=20):
+    noise = noise_for_epsilon(epsilon, delta=DELTA, sample_rate=sample_rate, steps=steps)
+    return DpSgdParams(noise_multiplier=noise, sample_rate=sample_rate, steps=steps)
+
+
+def outcome(mu, *, n=1000, game="many_runs", seed=0, is_independent=True, **options):
+    rng = np.random.default_rng(seed)
+    is_in = rng.integers(0, 2, n)
+    return CanaryOutcome(
+        name="white_box_trajectory",
+        scores=rng.normal(0, 1, n) + mu * is_in,
+        is_in=is_in,
+        game=game,
+        access="white_box",
+        is_independent=is_independent,
+        **options,
+    )
+
+
+def methods(report):
+    return [estimate.method for finding in report.findings("canary") for estimate in finding.estimates]
+
+
+def test_many_runs_give_counts_and_one_run_gives_guesses():
+    assert methods(canary_report([outcome(1.0)], params=params(4.0), delta=DELTA)) == [
+        "clopper_pearson",
+        "posterior",
+        "gaussian_dp",
+    ]
+    one = canary_report([outcome(1.0, game="one_run")], params=params(4.0), delta=DELTA)
+    assert methods(one) == ["one_run", "fdp_one_run", "gaussian_dp"]
+    dependent = canary_report([outcome(1.0, game="one_run", is_independent=False)], params=params(4.0), delta=DELTA)
+    assert methods(dependent) == ["one_run", "fdp_one_run"]
+
+
+def test_no_gaussian_bound_is_made_of_subsampled_steps_or_of_nothing_claimed():
+    sampled = canary_report([outcome(1.0)], params=params(4.0, 0.1, 50), delta=DELTA)
+    assert methods(sampled) == ["clopper_pearson", "posterior"]
+    assert methods(canary_report([outcome(1.0)], params=None, delta=DELTA)) == ["clopper_pearson", "posterior"]
+
+
+def test_a_violated_curve_violates_the_claim_although_epsilon_is_not_exceeded():
+    report = canary_report([outcome(4.0)], params=params(10.0), delta=DELTA)
+    verdict = report.claim_verdict()
+    assert verdict.outcome == "violated"
+    assert verdict.numbers["lower"] < verdict.numbers["claim"]
+    assert "refutes the accountant's curve" in verdict.reason and "not refuted" in verdict.reason
+    assert "curve" in render_text(report).splitlines()[0]
+
+
+def test_an_exceeded_epsilon_is_said_to_be_refuted():
+    verdict = canary_report([outcome(6.0)], params=params(1.0), delta=DELTA).claim_verdict()
+    assert verdict.outcome == "violated" and "(epsilon, delta) refuted" in verdict.reason
+
+
+def test_a_control_decides_between_consistent_and_too_weak():
+    claim = params(4.0)
+    good, silent, weak = outcome(0.5), outcome(50.0, seed=1), outcome(0.0, seed=2)
+    assert canary_report([good], params=claim, delta=DELTA).claim_verdict().outcome == "too_weak"
+    assert canary_report([good], params=claim, delta=DELTA, control=silent).claim_verdict().outcome == "consistent"
+    assert canary_report([good], params=claim, delta=DELTA, control=weak).claim_verdict().outcome == "too_weak"
+    # a control never turns into a violation
+    assert canary_report([weak], params=claim, delta=DELTA, control=silent).claim_verdict().outcome == "consistent"
+
+
+def test_the_two_tests_of_the_verdict_share_the_error():
+    report = canary_report([outcome(0.5)], params=params(4.0), delta=DELTA, confidence=0.9)
+    (_, primary), *_ = report.primary_estimates()
+    assert primary.confidence == pytest.approx(0.95)
+    assert report.claim_verdict().numbers["curve_confidence"] == pytest.approx(0.95)
+    alone = canary_report([outcome(0.5)], params=None, claim_epsilon=4.0, delta=DELTA, confidence=0.9)
+    assert alone.primary_estimates()[0][1].confidence == pytest.approx(0.9)
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("game", ["one_run", "many_runs"])
+def test_correct_training_is_called_violated_in_at_most_five_percent_of_audits(game):
+    # mu = .925 is exactly epsilon 4; a correct pipeline fails with probability 1e-6
+    from scipy.stats import binom
+
+    claim, n_audits = params(4.0), 300
+    mu = 20**0.5 / claim.noise_multiplier
+    wrong = sum(
+        canary_report(
+            [outcome(mu, n=200, seed=seed, game=game, is_independent=game == "many_runs")], params=claim, delta=DELTA
+        )
+        .claim_verdict()
+        .outcome
+        == "violated"
+        for seed in range(n_audits)
+    )
+    assert wrong <= binom.ppf(1 - 1e-6, n_audits, 0.05)
+
+
+def test_the_first_outcome_carries_the_verdict():
+    first, second = outcome(0.0), outcome(9.0, seed=3)
+    report = canary_report([first, second], params=params(1.0), delta=DELTA)
+    assert report.claim_verdict().outcome == "too_weak"
+    assert any("first outcome" in note for section in report.sections for note in section.notes)
+
+
+def test_a_report_survives_json_and_is_rendered_everywhere():
+    noise = np.random.default_rng(4).normal(0, params(4.0).noise_multiplier, (20, 50))
+    probe = noise_probe(
+        noise,
+        noise_multiplier=params(4.0).noise_multiplier,
+        max_grad_norm=1.0,
+        confidence=0.95,
+        sample_rate=1.0,
+        delta=DELTA,
+    )
+    control = outcome(50.0, seed=1)
+    report = canary_report([outcome(0.5)], params=params(4.0), delta=DELTA, noise_probe=probe, control=control)
+    text = report_to_json(report)
+    assert report_to_json(report_from_dict(json.loads(text))) == text
+    page, markdown = render_html(report), render_markdown(report)
+    for shown in (page, markdown, render_text(report)):
+        assert "clopper" in shown and "probe" in shown
+    assert "p_value_worst_step" in page
+
+
+def test_bad_calls_are_refused():
+    with pytest.raises(ConfigError, match="at least one outcome"):
+        canary_report([], params=None, delta=DELTA)
+    with pytest.raises(DegenerateScoresError):
+        CanaryOutcome(name="x", scores=np.zeros(3), is_in=np.ones(3))
+    with pytest.raises(DegenerateScoresError, match="NaN"):
+        CanaryOutcome(name="x", scores=np.array([np.nan, 1.0]), is_in=np.array([0, 1]))
+    with pytest.raises(ClaimError):
+        canary_report([outcome(1.0)], params=None, claim_epsilon=-1.0, delta=DELTA)
