@@ -107,7 +107,7 @@ def curve_one_run_test(
     least_wrong = _of_run(params, neighbouring) if params is not None else _of_gaussian(_check_mu(mu))
     least = _least_refuting(int(n_canaries), int(n_guesses), alpha, least_wrong)
     return OneRunCurveTest(
-        is_refuted=n_correct >= least,
+        is_refuted=int(n_correct) >= least,
         confidence=confidence,
         n_canaries=int(n_canaries),
         n_guesses=int(n_guesses),

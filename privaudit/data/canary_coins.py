@@ -80,13 +80,13 @@ def join_scores(
 
     Raises:
         ShapeError: if keys and scores differ in length.
-        DataError: if a canary has no score, a score no canary, a key comes twice, or a score is NaN; names them.
+        DataError: if a canary has no score, a score no canary, a key comes twice, or a score is no number; names them.
 
     >>> coins = CanaryCoins(keys=np.array(["a", "b"]), is_in=np.array([1, 0]))
     >>> join_scores(coins, ["b", "a"], [0.1, 0.9])[0].tolist()
     [0.9, 0.1]
     """
-    names, values = np.asarray(keys, dtype=np.str_), np.asarray(scores, dtype=np.float64)
+    names, values = np.asarray(keys, dtype=np.str_), _numbers(scores)
     if names.ndim != 1 or names.shape != values.shape:
         raise ShapeError(f"keys and scores must be of one length; got {names.shape} and {values.shape}.")
     _check_distinct(names, "scores")
@@ -104,6 +104,13 @@ def join_scores(
         raise DataError(f"scores must be numbers; {len(bad)} are NaN ({_named(bad.tolist())}). Look at that model.")
     place = {key: row for row, key in enumerate(names.tolist())}
     return values[[place[key] for key in wanted]], np.array(coins.is_in)
+
+
+def _numbers(scores: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.asarray(scores, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("scores must be (n,) numbers; got something else. Convert them first.") from None
 
 
 def _check_distinct(keys: NDArray[np.str_], what: str) -> None:

@@ -120,7 +120,11 @@ def _coordinates(
             key="canaries.n_canaries",
         )
     places = rng.choice(n_weights, n_canaries, replace=False) if wanted is None else np.asarray(wanted, dtype=np.int64)
-    if len(np.unique(places)) != n_canaries or not ((places >= 0) & (places < n_weights)).all():
+    if (
+        places.shape != (n_canaries,)
+        or len(np.unique(places)) != n_canaries
+        or not ((places >= 0) & (places < n_weights)).all()
+    ):
         raise ConfigError(f"coordinates must be {n_canaries} distinct weights below {n_weights}.", key="coordinates")
     rows = np.zeros((n_canaries, n_weights), dtype=np.float32)
     rows[np.arange(n_canaries), places] = 1.0
@@ -146,7 +150,9 @@ def _tensors(shape: str, sizes: Mapping[str, int], layer: str | None) -> list[st
     if shape == "bias":
         chosen = [name for name in sizes if name.endswith("bias")]
         if not chosen:
-            raise ConfigError("canaries of kind bias need a tensor whose name ends in bias; the model has none.")
+            raise ConfigError(
+                "canaries of shape bias need a tensor whose name ends in bias; the model has none.", key="canaries.kind"
+            )
         return chosen
     if layer is None or layer not in sizes:
         raise ConfigError(

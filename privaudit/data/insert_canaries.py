@@ -188,5 +188,5 @@ def _write_table(path: Path, columns: Arrays) -> None:
 
 def _write_archive(path: Path, arrays: Arrays) -> None:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
+    np.savez_compressed(buffer, **dict(arrays))
     write_whole(path, buffer.getvalue())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from privaudit.data.dataset import float_features
 from privaudit.data.seeds import stream_generator
 from privaudit.errors import ConfigError, DataError, ShapeError
 from privaudit.types.frozen import set_array
@@ -37,7 +38,7 @@ class RecordCanaries:
     def __post_init__(self) -> None:
         """Freeze the arrays and check that they fit."""
         features = set_array(self, "features", self.features, np.float32)
-        labels = set_array(self, "labels", self.labels, np.int64)
+        labels = set_array(self, "labels", _class_numbers(self.labels), np.int64)
         keys = set_array(self, "keys", self.keys, np.str_)
         if not len(features) == len(labels) == len(keys) or labels.ndim != 1 or not len(keys):
             raise ShapeError(
@@ -80,7 +81,7 @@ def make_record_canaries(
 
     Raises:
         ConfigError: if the kind is unknown, or there cannot be so many.
-        DataError: if a label is no class, or two canaries would be the same record.
+        DataError: if features are no finite numbers, a label is no class, or two canaries would be the same record.
 
     Source: Nasr et al., S&P 2021 (mislabelled, blank); Jagielski, Ullman, Oprea, NeurIPS 2020 (ClipBKD); Steinke, Nasr,
         Jagielski, NeurIPS 2023 (many canaries in one run).
@@ -90,7 +91,7 @@ def make_record_canaries(
     >>> canaries.keys.tolist(), canaries.features.shape
     (['canary-00000', 'canary-00001'], (2, 4))
     """
-    records, classes = np.asarray(features, dtype=np.float32), np.asarray(labels, dtype=np.int64)
+    records, classes = float_features(features), _class_numbers(labels)
     if kind not in KINDS:
         raise ConfigError(
             f"kind of canaries must be one of {', '.join(KINDS)}; got {kind!r}.{nearest(kind, KINDS)}",
@@ -101,6 +102,7 @@ def make_record_canaries(
             f"n_canaries must be at least 1 and there must be records; got {n_canaries}.", key="n_canaries"
         )
     check_same_length(features=records, labels=classes)
+    check_finite_features(records)
     if classes.min() < 0 or classes.max() >= n_classes:
         raise DataError(
             f"labels must lie in 0..{n_classes - 1}; got {classes.min()}..{classes.max()}. Number the classes."
@@ -111,6 +113,13 @@ def make_record_canaries(
     made, own = KINDS[kind](records, classes, n_canaries, n_classes, label, rng)
     keys = np.array([f"canary-{number:05d}" for number in range(n_canaries)])
     return RecordCanaries(features=made, labels=own, keys=keys, kind=kind)
+
+
+def _class_numbers(labels: ArrayLike) -> NDArray[np.int64]:
+    given = np.asarray(labels)
+    if given.dtype.kind not in "biu":
+        raise DataError(f"labels must be whole class numbers; got {given.dtype}. Number the classes from 0.")
+    return given.astype(np.int64)
 
 
 def _mislabelled(

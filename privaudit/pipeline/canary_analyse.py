@@ -9,17 +9,16 @@ from numpy.typing import NDArray
 from privaudit.config import AuditConfig
 from privaudit.config.canaries import CanaryConfig
 from privaudit.errors import StoreError
-from privaudit.estimators import known_coin_step, noise_probe
-from privaudit.estimators.score_thresholds import balance_merit, best_threshold, counts_at_threshold
 from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.pipeline.canary_report import canary_report
 from privaudit.pipeline.canary_sequential import sequential_report
+from privaudit.pipeline.canary_steps import noise_probe_of, step_bound_of
 from privaudit.pipeline.canary_stopping import Stopped, guess_at, play_until_decided
 from privaudit.pipeline.stored import stored_claim, stored_config
 from privaudit.store.canary_folder import PlayedFolder
 from privaudit.store.folder import AuditFolder
 from privaudit.store.manifest import Manifest, digest, read_manifest
-from privaudit.types import AuditReport, DpSgdParams, EpsilonEstimate
+from privaudit.types import AuditReport
 
 SAME_START = "All runs of the game start from the same weights, which are public; batches and noise are each run's own."
 PAIRS_BETWEEN_LOOKS = 10  # bets hold at every look; fewer looks only save time
@@ -58,7 +57,7 @@ def analyse_canaries(out: Path, *, changes: AuditConfig | None = None) -> AuditR
             provenance=_provenance(manifest, config),
             control=_sequential_control(out, stopped, manifest, config),
         )
-    groups = range(n_groups(manifest, canaries))
+    groups, delta = range(n_groups(manifest, canaries)), _delta(manifest)
     played = _read(out, "group", groups)
     control = None
     if config.control.n_models and not PlayedFolder(out, "control").missing(groups):
@@ -68,8 +67,10 @@ def analyse_canaries(out: Path, *, changes: AuditConfig | None = None) -> AuditR
         params=params,
         delta=_delta(manifest),
         confidence=config.confidence,
-        noise_probe=_noise_probe(played, params, _delta(manifest), config.confidence),
-        step_bound=_step_bound(played, params, _delta(manifest), config.confidence),
+        noise_probe=noise_probe_of(played["idle_noise"], params, delta=delta, confidence=config.confidence),
+        step_bound=step_bound_of(
+            played["projections"], played["sampled"], params, delta=delta, confidence=config.confidence
+        ),
         control=control,
         name=_name(manifest),
         data_digest=manifest.data["digest"],
@@ -162,41 +163,6 @@ def _read(out: Path, stem: str, groups: range) -> dict[str, NDArray[Any]]:
             "`privaudit run` command again; it goes on from there."
         )
     return folder.read(groups)
-
-
-def _noise_probe(played: dict[str, NDArray[Any]], params: DpSgdParams, delta: float, confidence: float) -> Any:
-    noise = played["idle_noise"]
-    if not noise.size:
-        return None
-    return noise_probe(
-        noise,
-        noise_multiplier=params.noise_multiplier,
-        max_grad_norm=params.max_grad_norm,
-        confidence=confidence,
-        sample_rate=params.sample_rate,
-        delta=delta,
-    )
-
-
-def _step_bound(
-    played: dict[str, NDArray[Any]], params: DpSgdParams, delta: float, confidence: float
-) -> EpsilonEstimate | None:
-    """Bound the noise of single steps with their coins known; at full batch the whole run says it better.
-
-    The first half of the steps chooses the threshold, the second certifies.
-    """
-    projections, sampled = played["projections"], played["sampled"].astype(bool)
-    if params.sample_rate == 1.0 or len(projections) < 2:
-        return None
-    half = len(projections) // 2
-    first = projections[:half][sampled[:half]], projections[:half][~sampled[:half]]
-    rest = projections[half:][sampled[half:]], projections[half:][~sampled[half:]]
-    if min(map(len, (*first, *rest))) < 2:
-        return None
-    counts = counts_at_threshold(*rest, best_threshold(*first, balance_merit))
-    return known_coin_step(
-        counts, sample_rate=params.sample_rate, steps=params.steps, delta=delta, confidence=confidence
-    )
 
 
 def _delta(manifest: Manifest) -> float:

@@ -20,6 +20,7 @@ def run_tasks(
     workers: int | Literal["auto"] = "auto",
     progress: ProgressHook | None = None,
     stage: str,
+    unit: str = "audits",
 ) -> list[Result]:
     """Run a function on every task, torch on one thread each.
 
@@ -29,6 +30,7 @@ def run_tasks(
         workers: processes, ``auto`` = one per core, 1 = in this process.
         progress: called after each task.
         stage: what progress calls the work.
+        unit: what progress counts.
 
     Returns:
         the results in the order of the tasks, whichever came first.
@@ -38,11 +40,11 @@ def run_tasks(
     """
     executor = make_executor(EngineConfig(kind="inline" if workers == 1 else "process", workers=workers))
     found: dict[int, Result] = {}
-    _tell(progress, stage, 0, len(tasks))
+    _tell(progress, stage, unit, 0, len(tasks))
     try:
         for place, result in executor.map(partial(_on_one_thread, function), list(enumerate(tasks))):
             found[place] = result
-            _tell(progress, stage, len(found), len(tasks))
+            _tell(progress, stage, unit, len(found), len(tasks))
     finally:
         executor.close()
     return [found[place] for place in range(len(tasks))]
@@ -54,6 +56,6 @@ def _on_one_thread(function: Callable[[Task], Result], task: tuple[int, Task]) -
         return place, function(own)
 
 
-def _tell(progress: ProgressHook | None, stage: str, done: int, total: int) -> None:
+def _tell(progress: ProgressHook | None, stage: str, unit: str, done: int, total: int) -> None:
     if progress is not None:
-        progress(Progress(stage=stage, done=done, total=total, unit="audits"))
+        progress(Progress(stage=stage, done=done, total=total, unit=unit))

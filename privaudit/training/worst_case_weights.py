@@ -38,7 +38,7 @@ def worst_case_weights(
     optimizer = torch.optim.Adam(network.parameters(), lr=lr)
     with isolated_random_state(seed, features.device):
         for _ in range(epochs):
-            for rows in torch.randperm(len(features)).split(batch_size):
+            for rows in torch.split(torch.randperm(len(features)), batch_size):
                 optimizer.zero_grad()
                 at = rows.to(features.device)
                 classification_loss(network(features[at]), labels[at], 0.0).backward()  # type: ignore[no-untyped-call]

@@ -21,11 +21,11 @@ def _gaussian(rng, n, mu):
     return rng.normal(mu, 1.0, n), rng.normal(size=n)
 
 
-def _sampled(rng, n, noise):
-    """Log-likelihood ratios of `RUN` in runs whose noise may be another."""
-    steps = rng.normal(0.0, noise, (2, RUN.steps, n))
-    steps[0] += rng.random((RUN.steps, n)) < RUN.sample_rate
-    ratio = np.log1p(RUN.sample_rate * np.expm1((steps - 0.5) / RUN.noise_multiplier**2)).sum(axis=1)
+def _sampled(rng, n, claim, noise):
+    """Log-likelihood ratios of a claimed mechanism in runs whose noise may be another."""
+    steps = rng.normal(0.0, noise, (2, claim.steps, n))
+    steps[0] += rng.random((claim.steps, n)) < claim.sample_rate
+    ratio = np.log1p(claim.sample_rate * np.expm1((steps - 0.5) / claim.noise_multiplier**2)).sum(axis=1)
     return ratio[0], ratio[1]
 
 
@@ -43,8 +43,9 @@ def test_level_under_the_exact_gaussian_mechanism(mu, rule):
 
 @pytest.mark.statistical
 def test_level_under_the_exact_sampled_mechanism():
-    draw = lambda rng: _sampled(rng, 100, RUN.noise_multiplier)
-    assert _n_refuted(draw, audits=AUDITS, seed=5, params=RUN) <= LIMIT
+    claim = DpSgdParams(noise_multiplier=5.0, sample_rate=0.5, steps=2)
+    draw = lambda rng: _sampled(rng, 100, claim, claim.noise_multiplier)
+    assert _n_refuted(draw, audits=AUDITS, seed=5, params=claim) <= LIMIT
 
 
 @pytest.mark.statistical
@@ -68,7 +69,7 @@ def test_half_the_noise_at_full_batch(mu, n):
 
 @pytest.mark.statistical
 def test_half_the_noise_with_sampled_batches():
-    draw = lambda rng: _sampled(rng, 500, RUN.noise_multiplier / 2)
+    draw = lambda rng: _sampled(rng, 500, RUN, RUN.noise_multiplier / 2)
     assert _n_refuted(draw, audits=50, seed=13, params=RUN) >= 45
 
 

@@ -99,8 +99,14 @@ Played = tuple[
 
 def _batched(task: Control) -> Played:
     is_many = task.game == "many runs"
-    wide = {} if is_many else {"n_canaries": N_CANARIES, "hidden": WIDE, "n_records": N_RECORDS}
-    game = digit_game(epsilon=task.epsilon, seed=task.seed, is_many_runs=is_many, **wide)
+    game = digit_game(
+        epsilon=task.epsilon,
+        seed=task.seed,
+        is_many_runs=is_many,
+        n_canaries=1 if is_many else N_CANARIES,
+        hidden=16 if is_many else WIDE,
+        n_records=32 if is_many else N_RECORDS,
+    )
     played = play_runs(game, 2 * RUNS_A_SIDE if is_many else 1)
     params = game.recipe.dp_sgd_params()
     assert params is not None

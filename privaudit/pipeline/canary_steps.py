@@ -1,0 +1,63 @@
+"""What the single steps of one run say: the noise probe, and the bound of steps whose coins the auditor knows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.estimators import NoiseProbe, known_coin_step, noise_probe
+from privaudit.estimators.score_thresholds import balance_merit, best_threshold, counts_at_threshold
+from privaudit.types import DpSgdParams, EpsilonEstimate
+
+
+def noise_probe_of(
+    noise: NDArray[np.float64], params: DpSgdParams, *, delta: float, confidence: float
+) -> NoiseProbe | None:
+    """Return the noise probe of a run, or ``None`` where no coordinate was idle or no noise is claimed.
+
+    Args:
+        noise: ``(n_steps, n_idle)`` noisy sums.
+        params: the claimed mechanism.
+        delta: of the claim.
+        confidence: of the probe.
+    """
+    if not noise.size or not params.noise_multiplier:
+        return None
+    return noise_probe(
+        noise,
+        noise_multiplier=params.noise_multiplier,
+        max_grad_norm=params.max_grad_norm,
+        confidence=confidence,
+        sample_rate=params.sample_rate,
+        delta=delta,
+    )
+
+
+def step_bound_of(
+    projections: NDArray[np.float64],
+    sampled: NDArray[np.bool_],
+    params: DpSgdParams,
+    *,
+    delta: float,
+    confidence: float,
+) -> EpsilonEstimate | None:
+    """Bound the noise of single steps with their coins known; at full batch the whole run says it better.
+
+    The first half of the steps chooses the threshold, the second certifies.
+
+    Args:
+        projections: ``(n_steps, n_canaries)`` in clips.
+        sampled: ``(n_steps, n_canaries)`` whether the canary was in the step's batch.
+        params: the claimed mechanism.
+        delta: of the claim.
+        confidence: of the bound.
+    """
+    if params.sample_rate == 1.0 or len(projections) < 2:
+        return None
+    half, held = len(projections) // 2, sampled.astype(bool)
+    first = projections[:half][held[:half]], projections[:half][~held[:half]]
+    rest = projections[half:][held[half:]], projections[half:][~held[half:]]
+    if min(map(len, (*first, *rest))) < 2:
+        return None
+    counts = counts_at_threshold(*rest, best_threshold(*first, balance_merit))
+    return known_coin_step(
+        counts, sample_rate=params.sample_rate, steps=params.steps, delta=delta, confidence=confidence
+    )

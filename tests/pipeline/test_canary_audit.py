@@ -1,0 +1,158 @@
+"""CanaryAudit around a user's own Opacus script."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from opacus import PrivacyEngine
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from privaudit import CanaryAudit
+from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.estimators import account
+from privaudit.types import Neighbouring
+
+N = 120
+
+
+def records():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, N)
+    features = rng.normal(size=(N, 10)) + 2 * np.eye(10)[labels]
+    return TensorDataset(torch.tensor(features, dtype=torch.float32), torch.tensor(labels))
+
+
+def trained(audit, *, noise=2.0, batch=N, epochs=10, clip=1.0):
+    data = records() if audit.is_gradient else audit.insert(records())
+    torch.manual_seed(1)
+    network = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        engine = PrivacyEngine()
+        model, optimizer, loader = engine.make_private(
+            module=network,
+            optimizer=torch.optim.SGD(network.parameters(), lr=0.1),
+            data_loader=DataLoader(data, batch_size=min(batch, len(data)) if batch < N else len(data)),
+            noise_multiplier=noise,
+            max_grad_norm=clip,
+            noise_generator=torch.Generator().manual_seed(5),
+        )
+        audit.attach(engine, model, optimizer, loader)
+        for _ in range(epochs):
+            for features, labels in loader:
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(features), labels).backward()
+                optimizer.step()
+    return model
+
+
+def test_the_claim_is_what_the_accountant_recorded():
+    audit = CanaryAudit("coordinate", n_canaries=100, seed=0)
+    trained(audit, batch=30, epochs=3)
+    claim = audit.claimed()
+    assert (claim.noise_multiplier, claim.sample_rate, claim.steps, claim.max_grad_norm) == (2.0, 0.25, 12, 1.0)
+    report = audit.report(delta=1e-5)
+    expected = account(claim, 1e-5, Neighbouring.ADD_REMOVE).rows[0].estimate.upper
+    assert report.claim.epsilon == pytest.approx(expected, rel=1e-9)
+
+
+def test_correct_training_is_not_called_violated_and_its_noise_and_clip_are_right():
+    audit = CanaryAudit("coordinate", n_canaries=300, seed=1)
+    trained(audit)
+    report = audit.report(delta=1e-5)
+    assert report.claim_verdict().outcome == "too_weak"  # no control was run
+    found = {finding.id: finding for finding in report.findings("canary")}
+    assert found["sensitivity-probe"].metrics[0].value == pytest.approx(1.0, abs=1e-3)
+    assert found["noise-probe"].estimates[0].lower > 0.95 * report.claim.epsilon
+    assert found["white_box_trajectory-one_run"].access == "white_box"
+
+
+def test_a_control_without_noise_makes_it_consistent():
+    def outcome(noise):
+        audit = CanaryAudit("coordinate", n_canaries=300, seed=2)
+        trained(audit, noise=noise)
+        return audit
+
+    control = outcome(0.0).outcomes()[0]
+    report = outcome(2.0).report(delta=1e-5, control=control)
+    assert report.claim_verdict().outcome == "consistent"
+
+
+def test_less_noise_than_claimed_is_violated():
+    audit = CanaryAudit("coordinate", n_canaries=300, seed=3)
+    halved = PrivacyEngine.make_private
+
+    def with_half_the_noise(self, **settings):
+        made = halved(self, **settings)
+        made[1].add_noise = _half(made[1])
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PrivacyEngine, "make_private", with_half_the_noise)
+        trained(audit)
+    report = audit.report(delta=1e-5)
+    assert report.claim_verdict().outcome == "violated"
+    assert "curve" in report.claim_verdict().reason
+    probe = next(finding for finding in report.findings("canary") if finding.method == "noise_probe")
+    assert any("smaller than claimed" in note for note in probe.notes)
+
+
+def _half(optimizer):
+    def add_noise():
+        for weight in optimizer.params:
+            noise = torch.normal(
+                0.0, optimizer.noise_multiplier * optimizer.max_grad_norm / 2, weight.summed_grad.shape
+            )
+            weight.grad = (weight.summed_grad + noise).view_as(weight)
+
+    return add_noise
+
+
+def test_record_canaries_are_inserted_by_their_coins_and_scored_by_the_final_model():
+    audit = CanaryAudit("mislabelled", n_canaries=60, seed=4)
+    data = audit.insert(records())
+    assert len(data) == N + int(audit.coins.is_in.sum())
+    assert data[N][0].shape == (10,) and data[N][1].dtype == torch.int64
+    audit = CanaryAudit("mislabelled", n_canaries=60, seed=4)
+    model = trained(audit, noise=1.0)
+    model.train()
+    report = audit.report(model, delta=1e-5)
+    assert model.training
+    (finding, bound) = report.primary_estimates()[0]
+    assert (finding.method, bound.method, finding.n_in) == ("black_box", "one_run", int(audit.coins.is_in.sum()))
+    assert any("number of records" in note for section in report.sections for note in section.notes)
+    keys, scores = audit.scores(model)
+    assert len(keys) == len(scores) == 60 and (scores <= 0).all()
+
+
+def test_a_private_divisor_is_pointed_out():
+    audit = CanaryAudit("coordinate", n_canaries=50, seed=5)
+    trained(audit)
+    notes = [note for section in audit.report(delta=1e-5).sections for note in section.notes]
+    assert any("issue 571" in note for note in notes)
+
+
+def test_coins_come_from_the_system_unless_a_seed_is_given():
+    one, two = CanaryAudit(n_canaries=200), CanaryAudit(n_canaries=200)
+    assert (one.coins.is_in != two.coins.is_in).any()  # equal with probability 2**-200
+    first, again = (CanaryAudit(n_canaries=200, seed=6) for _ in range(2))
+    np.testing.assert_array_equal(first.coins.is_in, again.coins.is_in)
+
+
+def test_mistakes_are_refused():
+    with pytest.raises(ConfigError, match="mislabelled"):
+        CanaryAudit("mislabeled")
+    with pytest.raises(ConfigError, match="at least 20"):
+        CanaryAudit(n_canaries=3)
+    with pytest.raises(UnsupportedError, match="gradients"):
+        CanaryAudit("coordinate").insert(records())
+    with pytest.raises(UnsupportedError, match="nothing was trained"):
+        CanaryAudit("coordinate").report(delta=1e-5)
+    audit = CanaryAudit("random", n_canaries=30, seed=7)
+    with pytest.raises(UnsupportedError, match="insert first"):
+        audit.attach(None, None, None, None)
+    trained(audit, noise=1.0)
+    with pytest.raises(UnsupportedError, match="trained model"):
+        audit.report(delta=1e-5)
