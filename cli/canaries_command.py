@@ -121,9 +121,11 @@ def evaluate(
     by key; a canary without a score, or a score without a canary, is an error.
     """
     from privaudit.cli.console import show_report
+    from privaudit.cli.report_folder import check_report_folder
     from privaudit.pipeline.evaluate_canaries import CanaryClaim, evaluate_canary_files
     from privaudit.report.write import FILES, write_reports
 
+    check_report_folder(out)
     stated = CanaryClaim(
         noise_multiplier=noise_multiplier, sample_rate=sample_rate, steps=steps, epsilon=claim, delta=delta
     )

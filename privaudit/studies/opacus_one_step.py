@@ -97,7 +97,7 @@ class _Script:
         self.model, self.optimizer, self.loader = made
         assert isinstance(self.optimizer, DPOptimizer)
         if divisor.public is not None:
-            self.optimizer.expected_batch_size = divisor.public  # type: ignore[assignment]
+            self.optimizer.expected_batch_size = divisor.public
 
     def run(self) -> float:
         """Train for the one step, from weight 0 at learning rate 1."""

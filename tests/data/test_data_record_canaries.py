@@ -40,7 +40,7 @@ def test_every_kind_has_the_records_shape_classes_and_distinct_keys(kind, n, see
 @given(n=st.integers(1, 80), seed=st.integers(0, 2**64))
 def test_mislabelled_are_distinct_records_with_another_class(n, seed):
     made = make("mislabelled", n, seed=seed)
-    rows = [int(np.flatnonzero((FEATURES == record).all(axis=(1, 2)))[0]) for record in made.features]
+    rows = [int(np.flatnonzero((record == FEATURES).all(axis=(1, 2)))[0]) for record in made.features]
     assert len(set(rows)) == n
     assert (made.labels != LABELS[rows]).all()
 
@@ -51,7 +51,7 @@ def test_wrong_classes_are_drawn_evenly():
     shifts = []
     for seed in range(20):
         made = make("mislabelled", 80, seed=seed)
-        rows = [int(np.flatnonzero((FEATURES == record).all(axis=(1, 2)))[0]) for record in made.features]
+        rows = [int(np.flatnonzero((record == FEATURES).all(axis=(1, 2)))[0]) for record in made.features]
         shifts.append((made.labels - LABELS[rows]) % 5)
     counts = np.bincount(np.concatenate(shifts), minlength=5)
     low, high = binom.ppf([0.5e-6 / 4, 1 - 0.5e-6 / 4], 1600, 0.25)
@@ -132,7 +132,10 @@ def test_users_own_canaries_and_what_is_refused():
 
 
 def test_the_same_features_with_two_classes_are_two_canaries():
-    assert RecordCanaries(features=np.ones((2, 2)), labels=[0, 1], keys=["a", "b"], kind="own").labels.tolist() == [0, 1]
+    assert RecordCanaries(features=np.ones((2, 2)), labels=[0, 1], keys=["a", "b"], kind="own").labels.tolist() == [
+        0,
+        1,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,9 @@ def test_nothing_is_trained_on_twice_and_canaries_are_in_no_training(digits, set
 
 
 def test_pre_trained_weights_know_the_classes_and_random_ones_do_not(setting):
-    """Ten classes: a guess is right in a tenth of cases, give or take a network's luck."""
+    """Deterministic. Ten classes: a guess is right in a tenth of cases, give or take a network's luck."""
     accuracy = {start: played(setting, game(start=start, lr=1e-9)).accuracy for start in STARTS}
-    assert accuracy["worst case"] > 0.8
+    assert accuracy["worst case"] > 0.6
     assert max(accuracy["average, fixed"], accuracy["average, fresh"]) < 0.4
 
 
@@ -92,9 +92,10 @@ def test_every_run_has_noise_of_its_own_and_the_same_again(setting):
 
 
 def test_a_game_is_played_in_groups_and_audited(digits):
-    """Noise for epsilon 10; 50 runs a side at a shift of nearly two deviations.
+    """Noise for epsilon 10, 200 runs a side; a bound of 1 is a shift of 0.27 deviations.
 
-    With the exact Gaussian law of shift 1.5 the in-family bound was above 0.3 in all of 2,000 simulations.
+    In 5,000 simulations of a Gaussian law of shift 1.5 the bound's shift was 1.05 with a deviation of 0.15, so a right
+    audit, whose law has a shift of nearly 2, fails in less than one of a million seeds.
     """
     seen = []
     (found,) = play_games(
@@ -103,12 +104,12 @@ def test_a_game_is_played_in_groups_and_audited(digits):
         options=StudyOptions(workers=1),
         progress=seen.append,
         n_records=N_RECORDS,
-        n_runs=50,
+        n_runs=200,
         steps=10,
     )
-    assert 0.3 < found.gaussian
+    assert found.gaussian > 0.3
     assert 0.0 <= found.model_free < found.gaussian and found.accuracy > 0.5
-    assert [step.done for step in seen] == [0, 1, 2, 3, 4, 5]
+    assert [step.done for step in seen] == list(range(21))
 
 
 def test_higher_scores_are_more_member_like():
@@ -162,7 +163,7 @@ def test_a_file_of_another_layout_and_too_few_records_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_mnist_is_audited_beyond_five_of_ten():
-    """250 runs a side at a shift of about 1.95: 300 simulations of the Gaussian law at 1.9 gave 5.2 at the least 1 %."""
+    """250 runs a side: by simulation of a Gaussian law of shift 1.9, one seed in a hundred stays below 5.2."""
     folder = os.environ.get("PRIVAUDIT_DATA")
     if folder is None or not (Path(folder) / FILE).is_file():
         pytest.skip(f"{FILE} is not bundled; it is read from the folder that PRIVAUDIT_DATA names")

@@ -1,0 +1,257 @@
+import csv
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from privaudit.data import insert_canaries
+from privaudit.data.canary_coins import CanaryCoins
+from privaudit.data.canary_files import read_coins
+from privaudit.data.insert_canaries import insert_into_file
+from privaudit.data.table_canaries import make_table_canaries
+from privaudit.errors import ConfigError, DataError, ShapeError, UnsupportedError
+
+TABLE = "age,city,income\n" + "".join(
+    f'{20 + row}.50,"{"Rome, old" if row % 3 else "NA"}",{("low", "high", "mid")[row % 3]}\n' for row in range(60)
+)
+IMAGES = np.random.default_rng(0).integers(0, 256, (60, 4, 4)).astype(np.uint8)
+CLASSES = np.array(["cat", "dog", "owl"])[np.arange(60) % 3]
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text(TABLE)
+    return path
+
+
+@pytest.fixture
+def archive(tmp_path):
+    path = tmp_path / "images.npz"
+    np.savez(path, X=IMAGES, y=CLASSES)
+    return path
+
+
+def insert(source, *, kind="mislabelled", n=20, label=None, seed=0, folder=None, **names):
+    folder = folder or source.parent
+    ending = source.suffix
+    paths = {"data": f"with{ending}", "canaries": f"canaries{ending}", "coins": "coins.json"} | names
+    if label is None and ending == ".csv":
+        label = "income"
+    return insert_into_file(
+        source,
+        kind=kind,
+        n_canaries=n,
+        label=label,
+        seed=seed,
+        **{option: folder / name for option, name in paths.items()},
+    )
+
+
+def rows_of(path):
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(1, 60), seed=st.integers(0, 2**32))
+def test_a_table_holds_its_rows_and_the_canaries_that_are_in(tmp_path_factory, n, seed):
+    folder = tmp_path_factory.mktemp("table")
+    (folder / "people.csv").write_text(TABLE)
+    done = insert(folder / "people.csv", n=n, seed=seed)
+    mixed, canaries, coins = rows_of(done.data), rows_of(done.canaries), read_coins(done.coins)
+    own = [{name: row[name] for name in ("age", "city", "income")} for row in mixed if not row["canary"]]
+    original = list(csv.DictReader(io.StringIO(TABLE)))
+    assert sorted(map(str, own)) == sorted(map(str, original))
+    assert [row["canary"] for row in canaries] == coins.keys.tolist()
+    inside = {key for key, coin in zip(coins.keys.tolist(), coins.is_in.tolist(), strict=True) if coin}
+    assert sorted(map(str, (row for row in mixed if row["canary"]))) == sorted(
+        str(row) for row in canaries if row["canary"] in inside
+    )
+    features = [(row["age"], row["city"]) for row in canaries]
+    true = {(row["age"], row["city"]): row["income"] for row in original}
+    assert len(set(features)) == n
+    assert all(
+        true[record] != row["income"] in ("low", "high", "mid") for record, row in zip(features, canaries, strict=True)
+    )
+
+
+def test_the_file_to_score_is_the_same_whatever_the_coins_are(tmp_path, table, monkeypatch):
+    """Whoever scores learns no coin from it."""
+    found = []
+    for name, coin in [("all", 1), ("none", 0)]:
+        (tmp_path / name).mkdir()
+
+        def toss(keys, *, seed, coin=coin):
+            return CanaryCoins(keys=keys, is_in=np.full(len(keys), coin))
+
+        monkeypatch.setattr(insert_canaries, "draw_canary_coins", toss)
+        done = insert(table, folder=tmp_path / name)
+        found.append((done.canaries.read_bytes(), sum(bool(row["canary"]) for row in rows_of(done.data))))
+    (all_in, n_all), (none_in, n_none) = found
+    assert all_in == none_in
+    assert (n_all, n_none) == (20, 0)
+    assert list(rows_of(done.canaries)[0]) == ["age", "city", "income", "canary"]
+
+
+@pytest.mark.statistical
+def test_the_place_of_a_row_tells_nothing(table):
+    """How many of the first half of the rows are canaries: hypergeometric, less spread than the band of 1e-6 here."""
+    first = total = 0
+    for seed in range(40):
+        done = insert(table, n=60, seed=seed, data=f"{seed}.csv", canaries=f"c{seed}.csv", coins=f"{seed}.json")
+        is_canary = [bool(row["canary"]) for row in rows_of(done.data)]
+        first += sum(is_canary[: len(is_canary) // 2])
+        total += sum(is_canary)
+    low, high = binom.ppf([0.5e-6, 1 - 0.5e-6], total, 0.5)
+    assert low <= first <= high
+
+
+@pytest.mark.parametrize("kind", ["mislabelled", "blank"])
+def test_an_archive_keeps_its_types_and_shapes(archive, kind):
+    done = insert(archive, kind=kind, n=3)
+    with np.load(done.data) as mixed, np.load(done.canaries) as canaries, np.load(archive) as original:
+        coins = read_coins(done.coins)
+        assert set(mixed) == set(canaries) == {"X", "y", "canary"}
+        assert mixed["X"].dtype == canaries["X"].dtype == np.uint8
+        assert mixed["X"].shape == (60 + coins.is_in.sum(), 4, 4)
+        assert canaries["canary"].tolist() == coins.keys.tolist()
+        inside = mixed["canary"] != ""
+        assert sorted(mixed["canary"][inside].tolist()) == coins.keys[coins.is_in == 1].tolist()
+        for name in ("X", "y"):
+            assert sorted(map(str, mixed[name][~inside].tolist())) == sorted(map(str, original[name].tolist()))
+        place = {key: row for row, key in enumerate(canaries["canary"].tolist())}
+        wanted = [place[key] for key in mixed["canary"][inside].tolist()]
+        assert (mixed["X"][inside] == canaries["X"][wanted]).all()
+        assert (mixed["y"][inside] == canaries["y"][wanted]).all()
+        assert set(canaries["y"].tolist()) <= {"cat", "dog", "owl"}
+
+
+@pytest.mark.parametrize("kind", ["mislabelled", "random", "blank", "clipbkd"])
+def test_every_kind_goes_into_an_archive_of_numbers(tmp_path, kind):
+    path = tmp_path / "x.npz"
+    np.savez(path, X=np.random.default_rng(0).normal(size=(50, 6)), target=np.arange(50) % 4 * 10)
+    done = insert(path, kind=kind, n=4, label="target")
+    with np.load(done.canaries) as canaries:
+        assert canaries["X"].dtype == np.float64
+        assert canaries["X"].shape == (4, 6)
+        assert set(canaries["target"].tolist()) <= {0, 10, 20, 30}
+
+
+def test_a_seed_decides_all_three_files_and_without_one_they_differ(tmp_path, table):
+    found = []
+    for name, seed in [("a", 5), ("b", 5), ("c", None), ("d", None)]:
+        folder = tmp_path / name
+        folder.mkdir()
+        done = insert(table, n=60, seed=seed, folder=folder)
+        found.append([path.read_bytes() for path in (done.data, done.canaries, done.coins)])
+    assert found[0] == found[1]
+    assert found[2] != found[3]
+    assert found[2][2] != found[3][2]
+
+
+def test_nothing_is_overwritten_and_no_file_stands_for_two(table):
+    insert(table)
+    before = {path.name: path.read_bytes() for path in table.parent.iterdir()}
+    for names in (
+        {"data": "people.csv", "canaries": "c.csv", "coins": "c.json"},
+        {"data": "w.csv", "canaries": "people.csv", "coins": "c.json"},
+        {"data": "w.csv", "canaries": "c.csv", "coins": "coins.json"},
+    ):
+        with pytest.raises(ConfigError, match="exists and would be lost"):
+            insert(table, **names)
+    with pytest.raises(ConfigError, match="must be three files"):
+        insert(table, data="w.csv", canaries="w.csv", coins="c.json")
+    assert {path.name: path.read_bytes() for path in table.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"label": "incom"}, DataError, "Did you mean income"),
+        ({"kind": "blank"}, UnsupportedError, "cells of a csv have none"),
+        ({"kind": "clipbkd"}, UnsupportedError, "npz with X and y"),
+        ({"n": 61}, ConfigError, "at most 60 mislabelled"),
+        ({"n": 0}, ConfigError, "at least 1"),
+        ({"data": "w.npz"}, ConfigError, r"--out must end in \.csv"),
+        ({"canaries": "w.npz"}, ConfigError, r"--canaries-out must end in \.csv"),
+        ({"coins": "none/coins.json"}, ConfigError, "no such folder"),
+        ({"seed": -1}, ConfigError, "seed"),
+    ],
+)
+def test_wrong_options_are_refused_and_nothing_is_written(table, changes, error, message):
+    with pytest.raises(error, match=message):
+        insert(table, **changes)
+    assert [path.name for path in table.parent.iterdir()] == ["people.csv"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,income\n", "no rows"),
+        ("", "no readable csv"),
+        ("a,income\n1,x\n2,x\n", "2 to 1000 classes; got 1"),
+        ("a,income\n1,x\n2,\n", "empty in some rows"),
+        ("a,canary,income\n1,2,x\n2,3,y\n", "'canary' is there already"),
+        ("a,income\n1,x\n1,x\n2,y\n", "at most 2 mislabelled"),
+        ("a,income\n1,x,9\n2,y,8\n", "no readable csv"),
+    ],
+)
+def test_tables_that_cannot_be_used_are_refused(table, content, message):
+    table.write_text(content)
+    with pytest.raises((DataError, ConfigError), match=message):
+        insert(table, n=3)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "kind", "error", "message"),
+    [
+        ({"y": CLASSES}, "mislabelled", DataError, "no 'X'"),
+        ({"X": IMAGES}, "mislabelled", DataError, "no 'y'"),
+        ({"X": IMAGES, "y": CLASSES, "ids": CLASSES}, "mislabelled", UnsupportedError, "canaries have no ids"),
+        ({"X": IMAGES, "y": CLASSES, "canary": CLASSES}, "mislabelled", DataError, "'canary' is there already"),
+        ({"X": IMAGES, "y": CLASSES[1:]}, "mislabelled", ShapeError, "one class per record"),
+        ({"X": IMAGES, "y": IMAGES}, "mislabelled", ShapeError, "one class per record"),
+        ({"X": IMAGES[:, 0, 0], "y": CLASSES}, "mislabelled", ShapeError, "n_records, ..."),
+        ({"X": CLASSES[:, None], "y": CLASSES}, "mislabelled", ShapeError, "numbers"),
+        ({"X": IMAGES, "y": np.full(60, np.nan)}, "mislabelled", DataError, "NaN"),
+        ({"X": IMAGES, "y": np.zeros(60)}, "mislabelled", DataError, "2 to 1000 classes"),
+        ({"X": IMAGES, "y": CLASSES}, "random", UnsupportedError, "have fractions"),
+        ({"X": IMAGES, "y": CLASSES}, "clipbkd", UnsupportedError, "have fractions"),
+        ({"X": IMAGES.astype(np.int64) + 2**24, "y": CLASSES}, "mislabelled", UnsupportedError, "beyond 16777216"),
+        ({"X": np.full((60, 2), np.nan), "y": CLASSES}, "mislabelled", DataError, "must be finite"),
+    ],
+)
+def test_archives_that_cannot_be_used_are_refused(tmp_path, arrays, kind, error, message):
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(error, match=message):
+        insert(tmp_path / "x.npz", kind=kind)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+
+
+def test_damaged_archives_and_other_files_are_refused(tmp_path, archive):
+    archive.write_bytes(archive.read_bytes()[:100])
+    with pytest.raises(DataError, match=r"no readable \.npz"):
+        insert(archive)
+    np.savez(archive, X=IMAGES, y=np.array(["a", None] * 30, dtype=object))
+    with pytest.raises(DataError, match="holds objects"):
+        insert(archive)
+    with pytest.raises(ConfigError, match="no such file"):
+        insert(tmp_path / "none.csv")
+    with pytest.raises(ConfigError, match=r"\.csv or \.npz files; got \.parquet"):
+        insert(tmp_path / "x.parquet")
+
+
+def test_random_rows_take_each_cell_from_its_own_column():
+    table = {name: np.array(list(cells), dtype=object) for name, cells in {"a": "aabc", "b": "xyzz", "c": "0101"}.items()}
+    made = make_table_canaries("random", table=table, label="c", n_canaries=10, seed=0)
+    assert list(made) == ["a", "b", "c"]
+    for name, cells in made.items():
+        assert set(cells) <= set(table[name])
+    assert len(set(zip(*made.values(), strict=True))) == 10
+    with pytest.raises(DataError, match="canaries are copies of others"):
+        make_table_canaries("random", table=table, label="c", n_canaries=19, seed=0)  # 18 combinations
+    with pytest.raises(ConfigError, match="Did you mean random"):
+        make_table_canaries("radnom", table=table, label="c", n_canaries=1, seed=0)
