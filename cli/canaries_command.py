@@ -59,7 +59,7 @@ def insert(
 
     The file to train on has the canaries whose coin fell on 1 among its rows, and one more column, `canary`: their keys,
     empty for your own records. Leave that column out of training. Every other column of a canary is like a record's, so
-    an id would come twice.
+    an id would come twice. The file's length depends on the coins: give DP-SGD a public number of records instead.
     """
     from privaudit.data.insert_canaries import insert_into_file
     from privaudit.report.insertion_text import insertion_text

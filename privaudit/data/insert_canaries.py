@@ -187,6 +187,7 @@ def _write_table(path: Path, columns: Arrays) -> None:
 
 
 def _write_archive(path: Path, arrays: Arrays) -> None:
+    named: dict[str, Any] = dict(arrays)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **dict(arrays))
+    np.savez_compressed(buffer, **named)
     write_whole(path, buffer.getvalue())

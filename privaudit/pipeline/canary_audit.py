@@ -180,6 +180,10 @@ class CanaryAudit:
         if type(loader).__name__ != "DPDataLoader" and self._facts["sample_rate"] < 1.0:
             self._notes.append(NOT_POISSON.format(kind=f"those of a {type(loader).__name__}"))
 
+    def detach(self) -> None:
+        """Stop watching: the optimizer trains on without canaries. What was seen is kept."""
+        self._attached().detach()
+
     def claimed(self) -> DpSgdParams:
         """Return the parameters of the claim, as the engine's accountant recorded them.
 

@@ -24,7 +24,7 @@ from privaudit.studies.run_tasks import run_tasks
 from privaudit.studies.study import Check, StudyOptions, StudyResult, StudyTable
 from privaudit.types import EpsilonEstimate, Neighbouring
 
-CLAIM, DELTA, N_RECORDS, N_RUNS, N_AUDITS, N_QUICK_AUDITS = 1.2, 1e-5, 2, 2500, 10, 2
+CLAIM, DELTA, N_RECORDS, N_RUNS, N_AUDITS, N_QUICK_AUDITS = 1.2, 1e-5, 2, 2500, 10, 1
 NOISE_MULTIPLIER = 1.0 / gaussian_mu(CLAIM, DELTA)  # one full-batch step is a Gaussian mechanism
 PRIVATE, PUBLIC, SUM = "computed by Opacus from the private set", "a public constant", "none (sum)"
 DIVISORS = {PRIVATE: Divisor(), PUBLIC: Divisor(public=float(N_RECORDS)), SUM: Divisor(loss_reduction="sum")}
@@ -98,7 +98,7 @@ def study(options: StudyOptions, progress: ProgressHook | None = None) -> StudyR
     """Reproduce the issue with Opacus's own steps, and its absence without the private divisor.
 
     Args:
-        options: quick = two audits of each kind; no data needed.
+        options: quick = one audit of each kind; no data needed.
         progress: called after each audit.
     """
     n_audits = N_QUICK_AUDITS if options.is_quick else N_AUDITS
@@ -107,9 +107,7 @@ def study(options: StudyOptions, progress: ProgressHook | None = None) -> StudyR
     audits = [
         OneStepAudit(divisor=kind, n_runs=N_RUNS, seed=int(seed)) for kind, seed in zip(kinds, seeds, strict=True)
     ]
-    found = run_tasks(
-        OneStepAudit.play, audits, workers=options.workers, progress=progress, stage="audits of Opacus steps"
-    )
+    found = run_tasks(OneStepAudit.play, audits, workers=options.workers, progress=progress, stage="Opacus steps")
     lowers = [estimate.lower for estimate in found]
     bounds = {name: lowers[row * n_audits : (row + 1) * n_audits] for row, name in enumerate(DIVISORS)}
     return StudyResult(

@@ -82,9 +82,12 @@ class OpacusCanaries:
         optimizer.add_noise = self._insert_and_add_noise
 
     def detach(self) -> None:
-        """Give the optimizer its own methods back."""
-        self._optimizer.clip_and_accumulate = self._clip_batch
-        self._optimizer.add_noise = self._add_noise
+        """Give the optimizer its own methods back, and let go of the canaries' directions."""
+        for name, own in (("clip_and_accumulate", self._clip_batch), ("add_noise", self._add_noise)):
+            delattr(self._optimizer, name)
+            if getattr(self._optimizer, name) != own:  # it had one of its own
+                setattr(self._optimizer, name, own)
+        self._directions = None
 
     @property
     def clip(self) -> float:

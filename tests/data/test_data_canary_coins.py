@@ -77,7 +77,7 @@ def test_errors_count_and_show_the_first_few():
     )
     with pytest.raises(ShapeError, match=r"got \(10,\) and \(9,\)"):
         join_scores(coins, names(10), np.zeros(9))
-    with pytest.raises(DataError, match="scores must be .n,. numbers"):
+    with pytest.raises(DataError, match=r"scores must be .n,. numbers"):
         join_scores(coins, names(10), ["high"] * 10)
 
 

@@ -65,9 +65,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, file, coi
 
 
 def test_a_missing_folder_or_file_is_named(tmp_path, coins):
-    with pytest.raises(StoreError, match="cannot write.*No such file"):
+    with pytest.raises(StoreError, match=r"cannot write.*No such file"):
         write_coins(tmp_path / "none" / "coins.json", coins)
-    with pytest.raises(ConfigError, match="no such file.*canaries insert"):
+    with pytest.raises(ConfigError, match=r"no such file.*canaries insert"):
         read_coins(tmp_path / "none.json")
 
 
@@ -112,7 +112,7 @@ def test_a_damaged_file_is_refused_with_the_reason(file, changes, message):
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b"\xff\xfe\x00", b"[" * 100_000, b'{"keys": NaN}'])
 def test_what_is_no_coins_file_is_a_data_error(file, content):
     file.write_bytes(content)
-    with pytest.raises(DataError, match="damaged|no coins file"):
+    with pytest.raises(DataError, match=r"damaged|no coins file"):
         read_coins(file)
 
 

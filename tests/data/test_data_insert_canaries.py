@@ -11,7 +11,6 @@ from privaudit.data import insert_canaries
 from privaudit.data.canary_coins import CanaryCoins
 from privaudit.data.canary_files import read_coins
 from privaudit.data.insert_canaries import insert_into_file
-from privaudit.data.table_canaries import make_table_canaries
 from privaudit.errors import ConfigError, DataError, ShapeError, UnsupportedError
 
 TABLE = "age,city,income\n" + "".join(
@@ -242,16 +241,3 @@ def test_damaged_archives_and_other_files_are_refused(tmp_path, archive):
         insert(tmp_path / "none.csv")
     with pytest.raises(ConfigError, match=r"\.csv or \.npz files; got \.parquet"):
         insert(tmp_path / "x.parquet")
-
-
-def test_random_rows_take_each_cell_from_its_own_column():
-    table = {name: np.array(list(cells), dtype=object) for name, cells in {"a": "aabc", "b": "xyzz", "c": "0101"}.items()}
-    made = make_table_canaries("random", table=table, label="c", n_canaries=10, seed=0)
-    assert list(made) == ["a", "b", "c"]
-    for name, cells in made.items():
-        assert set(cells) <= set(table[name])
-    assert len(set(zip(*made.values(), strict=True))) == 10
-    with pytest.raises(DataError, match="canaries are copies of others"):
-        make_table_canaries("random", table=table, label="c", n_canaries=19, seed=0)  # 18 combinations
-    with pytest.raises(ConfigError, match="Did you mean random"):
-        make_table_canaries("radnom", table=table, label="c", n_canaries=1, seed=0)

@@ -94,7 +94,7 @@ def test_blank_are_one_per_class_and_more_is_refused_with_the_reason():
     assert not made.features.any()
     assert sorted(made.labels.tolist()) == [0, 1, 2, 3, 4]
     assert make("blank", 1, label=3).labels.tolist() == [3]
-    with pytest.raises(ConfigError, match="copies of each other.*at most one per class; got 6 for 5"):
+    with pytest.raises(ConfigError, match=r"copies of each other.*at most one per class; got 6 for 5"):
         make("blank", 6)
     with pytest.raises(ConfigError, match="got 2 for 1"):
         make("blank", 2, label=3)

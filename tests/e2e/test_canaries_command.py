@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 
@@ -24,7 +25,9 @@ PARAMS = ["--noise-multiplier", "10", "--sample-rate", "1", "--steps", "20"]
 def inserted(command):
     """A table of 600 people with 400 mislabelled canaries, each by its coin."""
     rng = np.random.default_rng(0)
-    rows = [f"{age:.4f},{'fm'[row % 2]},{'low' if age < 50 else 'high'}" for row, age in enumerate(rng.uniform(20, 80, 600))]
+    rows = [
+        f"{age:.4f},{'fm'[row % 2]},{'low' if age < 50 else 'high'}" for row, age in enumerate(rng.uniform(20, 80, 600))
+    ]
     (command.folder / "people.csv").write_text("age,sex,income\n" + "\n".join(rows) + "\n")
     command.result = command.inside(
         "canaries", "insert", "people.csv", "--n", str(N), "--label", "income", *FILES, "--seed", "0"
@@ -138,10 +141,14 @@ def test_another_runs_scores_are_refused(inserted):
     score(inserted.folder)
     text = (inserted.folder / "scores.csv").read_text()
     for changed, message in [
-        (text.replace("canary-00007", "canary-90007"), "1 canaries have no score (canary-00007); 1 scores belong to no"),
+        (
+            text.replace("canary-00007", "canary-90007"),
+            "1 canaries have no score (canary-00007); 1 scores belong to no",
+        ),
         (text.replace("canary-00007", "canary-00008"), "keys of scores must be distinct; 1 come twice (canary-00008)"),
         ("\n".join(text.splitlines()[:-1]) + "\n", "1 canaries have no score (canary-00399)"),
         (text.replace("canary-00007,", "canary-00007,nan#"), "must hold numbers"),
+        (re.sub(r"canary-00007,.*", "canary-00007,nan", text), "1 are NaN (canary-00007)"),
         (text + "canary-00400,nan\n", "1 scores belong to no canary (canary-00400)"),
         (text.replace("canary,score", "id,score"), "no 'canary' among id, score"),
     ]:

@@ -1,5 +1,6 @@
 """One correct training by Opacus with canaries in it: what the controls of the zoo audit."""
 
+import gc
 import warnings
 
 import numpy as np
@@ -39,6 +40,8 @@ def opacus_outcome(
         warnings.simplefilter("ignore")  # Opacus's notes on secure mode and on hooks
         network = mlp(64, 10, hidden=(hidden,))
         _train(network, audit, noise_for_epsilon(epsilon, delta=DELTA, sample_rate=1.0, steps=STEPS), seed, n_records)
+    audit.detach()
+    gc.collect()  # hooks on modules are cycles that hold tensors
     (outcome,) = audit.outcomes()
     return np.array(outcome.scores), outcome.is_in.astype(bool), audit.claimed(), audit.idle_noise()
 
