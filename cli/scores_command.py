@@ -84,8 +84,8 @@ def command(
     from pathlib import Path
 
     from privaudit.cli.console import show_report
+    from privaudit.cli.report_folder import check_report_folder
     from privaudit.data.score_files import read_scores
-    from privaudit.errors import ConfigError
     from privaudit.pipeline.score_audit import audit_score_file
     from privaudit.pipeline.score_options import ScoreAuditOptions
     from privaudit.report.write import FILES, write_reports
@@ -101,12 +101,7 @@ def command(
         ties=ties,
         seed=seed,
     )
-    if out is not None and (Path(out) / "manifest.json").exists():
-        raise ConfigError(
-            f"--out {out} is the folder of an audit (it holds manifest.json), whose reports would be overwritten. Name "
-            "another one.",
-            key="out",
-        )
+    check_report_folder(out)
     wanted = [name.strip() for name in features.split(",") if name.strip()] if features else []
     report = audit_score_file(read_scores(Path(file), score=score, loss=loss, member=member, features=wanted), options)
     if out is not None:

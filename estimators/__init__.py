@@ -52,7 +52,7 @@ from privaudit.estimators.privacy_region import point_epsilon, region_area
 from privaudit.estimators.rates import auc_interval, rate_interval
 from privaudit.estimators.roc import auc, auc_null_variance, roc_curve
 from privaudit.estimators.score_audit import audit_scores
-from privaudit.estimators.sensitivity_probe import SensitivityProbe
+from privaudit.estimators.sensitivity_probe import SensitivityProbe, measure_sensitivity
 from privaudit.estimators.subsampled_step_bound import inverse_noise, subsampled_gaussian_step
 from privaudit.estimators.thresholds import Bonferroni, Explicit, Split, TwoSidedGuesses
 from privaudit.estimators.tpr_bounds import tpr_interval
@@ -120,6 +120,7 @@ __all__ = [
     "katz_log",
     "known_coin_step",
     "last_iterate_epsilon",
+    "measure_sensitivity",
     "noise_for_advantage",
     "noise_for_epsilon",
     "noise_for_tpr",

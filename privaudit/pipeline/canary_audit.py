@@ -49,9 +49,10 @@ class CanaryAudit:
         seed: of canaries and coins; ``None`` draws them from the system's entropy. Who knows the seed knows the coins.
         norm: length of gradient canaries before the clip, in clips.
         layer: name of the weight that canaries of kind ``layer`` lie in.
+        records: canaries of your own, for kind ``own``, e.g. those that shadow models found to be the worst.
 
     Raises:
-        ConfigError: if the kind is unknown.
+        ConfigError: if the kind is unknown, or there are too few canaries.
 
     Source: Steinke, Nasr, Jagielski, "Privacy Auditing with One (1) Training Run", NeurIPS 2023; Nasr et al., USENIX
         Security 2023.

@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from opacus.optimizers import DPOptimizer
+from opacus.optimizers import (
+    AdaClipDPOptimizer,
+    DistributedDPOptimizer,
+    DPOptimizer,
+)
+from opacus.optimizers.ddp_perlayeroptimizer import DistributedPerLayerOptimizer
 from opacus.optimizers.optimizer_fast_gradient_clipping import DPOptimizerFastGradientClipping
 
 from privaudit.data.gradient_canaries import GradientCanaries, make_gradient_canaries
@@ -22,6 +27,10 @@ from privaudit.training.canary_observer import MOST_IDLE, idle_coordinates
 
 ROWS_TOGETHER = 2**24  # numbers of per-record gradients handed over at a time: 64 MiB
 PROBED = ("coordinate", "spread", "bias")
+ACCUMULATED = (
+    "gradients of several batches were accumulated into one step, so no canary can be drawn as its records were. Take "
+    "Opacus's BatchMemoryManager for batches that do not fit into memory."
+)
 
 
 class OpacusCanaries:
@@ -38,11 +47,12 @@ class OpacusCanaries:
     Attributes:
         projections: per step ``(n_canaries,)`` in clips.
         sampled: per step ``(n_canaries,)`` bool: the canary was in the batch.
-        idle_noise: per step ``(n_idle,)`` noisy sum where neither batch nor canary has a part.
+        idle_noise: per step ``(n_idle,)`` noisy sum where neither batch nor canary has a part, in clips of that step.
         sensitivity: the sensitivity probe of the first batch, once there was one.
 
     Raises:
-        UnsupportedError: for optimizers without per-record gradients.
+        UnsupportedError: for optimizers without per-record gradients, with a clip of their own choosing, or spread over
+            processes, and where another audit watches already.
         ShapeError: if canaries and weights do not fit together.
 
     Source: Nasr et al., "Tight Auditing of Differentially Private Machine Learning", USENIX Security 2023.
@@ -105,6 +115,8 @@ class OpacusCanaries:
 
     def _insert_and_add_noise(self) -> None:
         """Once per logical step, after all its batches were clipped and summed."""
+        if self._optimizer.accumulated_iterations != 1:
+            raise UnsupportedError(ACCUMULATED)
         background = self._flat("summed_grad")
         batch = self._draw()
         self._hand_over(batch)
@@ -138,7 +150,8 @@ class OpacusCanaries:
             seen = self._directions @ left.to(self._directions.dtype)
             self.projections.append(sign * seen.double().numpy(force=True) / self.clip)
         self.sampled.append(batch)
-        self.idle_noise.append(left[self._idle.to(left.device)].double().numpy(force=True))
+        # by this step's clip: a clip that changes on the way changes no claim, since the noise follows it
+        self.idle_noise.append(left[self._idle.to(left.device)].double().numpy(force=True) / self.clip)
 
     def _probe(self) -> SensitivityProbe:
         """Clip the first batch with and without one more row, and compare the sums."""
@@ -189,3 +202,14 @@ def _check_optimizer(optimizer: object) -> None:
         raise UnsupportedError(
             f"a canary audit is attached to the optimizer that make_private returned; got {type(optimizer).__name__}."
         )
+    if isinstance(optimizer, AdaClipDPOptimizer):
+        raise UnsupportedError(
+            "adaptive clipping counts records at every clip and spends part of the noise on that count, which a canary audit "
+            'would disturb. Make the engine private with clipping="flat" or "per_layer".'
+        )
+    if isinstance(optimizer, DistributedDPOptimizer | DistributedPerLayerOptimizer):
+        raise UnsupportedError(
+            "noise is added by one of several processes, so no process sees a step's noisy sum. Train in one process."
+        )
+    if isinstance(getattr(optimizer.add_noise, "__self__", None), OpacusCanaries):
+        raise UnsupportedError("another canary audit watches this optimizer already; attach one, once.")

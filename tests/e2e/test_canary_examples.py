@@ -30,7 +30,13 @@ def run(name, **settings):
 def test_at_most_five_lines_are_the_audits(name):
     lines = (ROOT / "docs" / "examples" / name).read_text().splitlines()
     marked = [line for line in lines if line.rstrip()[-3:-1] == "# " and line.rstrip()[-1].isdigit()]
-    ours = [line for line in lines if "audit" in line.lower() and "PRIVAUDIT_DATA" not in line and not line.startswith(('"""', "from privaudit.data"))]
+    ours = [
+        line
+        for line in lines
+        if "audit" in line.lower()
+        and "PRIVAUDIT_DATA" not in line
+        and not line.startswith(('"""', "from privaudit.data"))
+    ]
     assert len(marked) <= 5
     assert [line for line in ours if line not in marked] == []
 

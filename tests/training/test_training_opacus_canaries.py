@@ -15,6 +15,13 @@ from privaudit.errors import ShapeError, UnsupportedError
 from privaudit.training.opacus_canaries import OpacusCanaries
 
 N, D_IN = 40, 5
+ADAPTIVE = {  # read by adaptive clipping alone
+    "target_unclipped_quantile": 0.5,
+    "clipbound_learning_rate": 0.2,
+    "max_clipbound": 10.0,
+    "min_clipbound": 0.1,
+    "unclipped_num_std": 3.0,
+}
 
 
 def network(seed=0):
@@ -47,6 +54,7 @@ class Script:
                 grad_sample_mode=mode,
                 criterion=nn.CrossEntropyLoss(),
                 poisson_sampling=poisson,
+                **ADAPTIVE,
                 noise_generator=torch.Generator().manual_seed(3),
             )
         self.private, self.optimizer = made[0], made[1]
@@ -111,7 +119,7 @@ def test_what_is_left_on_idle_coordinates_is_the_noise_of_the_sum():
     script.train(400)
     noise = np.stack(seen.idle_noise)
     assert noise.shape[1] == 57 - 4
-    assert noise.std() == pytest.approx(2.0 * 0.5, rel=0.035)  # 21,200 deviates: 7 deviations of the estimate
+    assert noise.std() == pytest.approx(2.0, rel=0.035)  # 21,200 deviates: 7 deviations of the estimate
 
 
 def test_sampled_steps_hold_a_canary_at_the_rate():
@@ -135,6 +143,36 @@ def test_virtual_steps_hold_canaries_once_and_their_whole_batch_is_subtracted():
             script.train(14, loader)
     assert 1 <= len(seen.sampled) <= 2
     np.testing.assert_allclose(np.stack(seen.projections), np.tile([1, 1, 0, 0], (len(seen.sampled), 1)), atol=1e-5)
+
+
+def test_a_step_with_an_empty_batch_holds_its_canaries():
+    script, coins = Script(noise=0.0, batch=1), [1] * 10 + [0] * 10
+    seen = script.attach(canaries(20), coins, rate=0.5)
+    sizes = []
+    script.private.register_forward_hook(lambda module, inputs, output: sizes.append(len(output)))
+    script.train(60)
+    assert sizes.count(0) >= 5  # 60 steps of an expected size of 1: fewer with probability 1e-6
+    np.testing.assert_allclose(np.stack(seen.projections), np.stack(seen.sampled), atol=1e-5)
+
+
+def test_a_clip_that_changes_on_the_way_is_followed():
+    script = Script(noise=2.0)
+    seen = script.attach(canaries(4), [1, 0, 1, 0])
+    for clip in (0.5, 5.0):
+        script.optimizer.max_grad_norm = clip
+        script.train(200)
+    first, second = np.split(np.stack(seen.idle_noise), 2)
+    for half in (first, second):  # 10,600 deviates each: 6 deviations of the estimate
+        assert half.std() == pytest.approx(2.0, rel=0.042)
+
+
+def test_a_sign_that_alternates_is_taken_out_of_the_projections():
+    script = Script(noise=0.0)
+    seen = script.attach(canaries(2, "alternating"), [1, 0])
+    start = script.model[0].weight.detach().clone()
+    script.train(4)
+    np.testing.assert_allclose(np.stack(seen.projections), np.tile([1, 0], (4, 1)), atol=1e-5)
+    assert (start != script.model[0].weight).any()
 
 
 def test_the_sensitivity_of_flat_clipping_is_one_clip():
@@ -190,6 +228,23 @@ def test_what_does_not_fit_is_refused():
         )
     with pytest.raises(UnsupportedError, match="ghost"):
         Script(mode="ghost").attach()
+    with pytest.raises(UnsupportedError, match="adaptive"):
+        Script(clipping="adaptive").attach()
+    script = Script()
+    script.attach()
+    with pytest.raises(UnsupportedError, match="already"):
+        script.attach()
     other = make_gradient_canaries("coordinate", weights={"w": (9,)}, n_canaries=1)
     with pytest.raises(ShapeError, match="57"):
         Script().attach(other, [1])
+
+
+def test_accumulated_batches_are_refused_for_canaries_would_be_drawn_at_another_rate():
+    script = Script(batch=20, poisson=False)
+    script.attach(canaries(), [1] * 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for features, labels in script.loader:
+            nn.functional.cross_entropy(script.private(features), labels).backward()
+        with pytest.raises(UnsupportedError, match="accumulated"):
+            script.optimizer.step()
