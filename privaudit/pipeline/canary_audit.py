@@ -1,7 +1,7 @@
 """The audit in one training run, around a user's own Opacus script: five lines are added, none is changed."""
 
-from collections.abc import Sized
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from privaudit.config.canaries import GRADIENT_KINDS, RECORD_KINDS
 from privaudit.data.canary_coins import CanaryCoins, draw_canary_coins
 from privaudit.data.gradient_canaries import make_gradient_canaries
 from privaudit.data.record_canaries import RecordCanaries, make_record_canaries
-from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.errors import ConfigError, ShapeError, UnsupportedError
+from privaudit.pipeline.canary_audit_outcomes import black_box_outcome, final_outcome, trajectory_outcome
 from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.pipeline.canary_report import canary_report
 from privaudit.pipeline.canary_steps import noise_probe_of, step_bound_of
@@ -24,12 +25,7 @@ if TYPE_CHECKING:
 
     from privaudit.training.opacus_canaries import OpacusCanaries
 
-KINDS = (*GRADIENT_KINDS, *RECORD_KINDS)
-PRIVATE_SIZE = (
-    "The noisy sum is divided by {size:g}, which is what Opacus computes from the number of records: under add/remove that "
-    "number is private (Opacus issue 571). Set optimizer.expected_batch_size to a public constant."
-)
-NOT_POISSON = "The loader does not draw Poisson samples, which is what the claim is computed for; batches are {kind}."
+KINDS = (*GRADIENT_KINDS, *RECORD_KINDS, "own")
 FIXED_RECORDS = (
     "Canaries with coin 1 are among the records, so the number of records, and with it the loader's length, depends on the "
     "coins."
@@ -44,15 +40,15 @@ class CanaryAudit:
 
     Args:
         kind: gradient canaries ``coordinate``, ``spread``, ``layer``, ``bias`` or ``alternating``, which enter before the
-            clip; or record canaries ``mislabelled``, ``random``, ``blank`` or ``clipbkd``.
-        n_canaries: each has a fair coin of its own.
+            clip; or record canaries ``mislabelled``, ``random``, ``blank``, ``clipbkd`` or ``own``.
+        n_canaries: each has a fair coin of its own; for kind ``own`` their number.
         seed: of canaries and coins; ``None`` draws them from the system's entropy. Who knows the seed knows the coins.
         norm: length of gradient canaries before the clip, in clips.
         layer: name of the weight that canaries of kind ``layer`` lie in.
         records: canaries of your own, for kind ``own``, e.g. those that shadow models found to be the worst.
 
     Raises:
-        ConfigError: if the kind is unknown, or there are too few canaries.
+        ConfigError: if the kind is unknown, there are too few canaries, or ``records`` and kind ``own`` do not come together.
 
     Source: Steinke, Nasr, Jagielski, "Privacy Auditing with One (1) Training Run", NeurIPS 2023; Nasr et al., USENIX
         Security 2023.
@@ -69,22 +65,26 @@ class CanaryAudit:
         seed: int | None = None,
         norm: float = 100.0,
         layer: str | None = None,
+        records: RecordCanaries | None = None,
     ) -> None:
         """Toss the coins."""
         if kind not in KINDS:
             raise ConfigError(
                 f"kind must be one of {', '.join(KINDS)}; got {kind!r}.{nearest(kind, KINDS)}", key="kind"
             )
+        if (records is not None) != (kind == "own"):
+            raise ConfigError("canaries of kind own are those given as records: give both or neither.", key="records")
+        keys = np.array([f"canary-{number:05d}" for number in range(n_canaries)]) if records is None else records.keys
+        n_canaries = len(keys)
         if n_canaries < 20:
             raise ConfigError(f"n_canaries must be at least 20 to show anything; got {n_canaries}.", key="n_canaries")
         self.kind, self.norm, self.layer = kind, norm, layer
         self._seed = int(np.random.SeedSequence(seed).generate_state(1, dtype=np.uint64)[0] >> 1)
-        keys = [f"canary-{number:05d}" for number in range(n_canaries)]
         self.coins: CanaryCoins = draw_canary_coins(keys, seed=self._seed)
+        self._own = records
         self._records: RecordCanaries | None = None
         self._steps: OpacusCanaries | None = None
         self._engine: PrivacyEngine | None = None
-        self._start: NDArray[np.float64] | None = None
         self._facts: dict[str, Any] = {}
         self._notes: list[str] = []
 
@@ -97,22 +97,19 @@ class CanaryAudit:
         """Return the training set with those record canaries whose coin fell on 1.
 
         Args:
-            dataset: of pairs of a tensor and a class, of known length.
+            dataset: of pairs of a tensor, as the model takes it, and a class; of known length.
 
         Raises:
-            UnsupportedError: for gradient canaries, which need no insertion, or a data set without a length.
+            UnsupportedError: for gradient canaries, which need no insertion, or a data set without a length or of features
+                that are no floating-point numbers.
+            ShapeError: if canaries of kind ``own`` are of another shape.
         """
-        import torch
-        from torch.utils.data import ConcatDataset, TensorDataset
+        from privaudit.training.opacus_canaries_records import arrays_of, with_records
 
         if self.is_gradient:
             raise UnsupportedError(f"canaries of kind {self.kind} are gradients: call attach only, and not insert.")
-        if not isinstance(dataset, Sized):
-            raise UnsupportedError("the training set must have a length and hold pairs of a tensor and a class.")
-        pairs = [dataset[row] for row in range(len(dataset))]
-        features = np.stack([np.asarray(pair[0], dtype=np.float32) for pair in pairs])
-        labels = np.array([int(pair[1]) for pair in pairs])
-        self._records = make_record_canaries(
+        features, labels = arrays_of(dataset)
+        self._records = self._own or make_record_canaries(
             self.kind,
             n_canaries=len(self.coins.keys),
             features=features,
@@ -120,12 +117,13 @@ class CanaryAudit:
             n_classes=int(labels.max()) + 1,
             seed=self._seed,
         )
+        if self._records.features.shape[1:] != features.shape[1:]:
+            raise ShapeError(
+                f"canaries must be of the shape of the records, {features.shape[1:]}; got {self._records.features.shape[1:]}."
+            )
         chosen = np.flatnonzero(self.coins.is_in)
-        own = torch.tensor(self._records.features[chosen]), torch.tensor(self._records.labels[chosen])
-        own_pairs = TensorDataset(own[0].to(torch.as_tensor(pairs[0][0]).dtype), own[1])
-        typed = _LikeLabels(own_pairs, pairs[0][1])
         self._notes.append(FIXED_RECORDS)
-        return ConcatDataset([dataset, cast(Any, typed)])
+        return with_records(dataset, self._records.features[chosen], self._records.labels[chosen])
 
     def attach(self, engine: "PrivacyEngine", model: "torch.nn.Module", optimizer: "DPOptimizer", loader: Any) -> None:
         """Read the claim's parameters off the engine, and watch the optimizer's steps from now on.
@@ -140,6 +138,7 @@ class CanaryAudit:
             UnsupportedError: if record canaries were not inserted, or the optimizer forms no per-record gradients.
         """
         from privaudit.training.opacus_canaries import OpacusCanaries
+        from privaudit.training.opacus_canaries_notes import notes_on_sampling, sample_rate_of
 
         if not self.is_gradient and self._records is None:
             raise UnsupportedError(
@@ -158,7 +157,7 @@ class CanaryAudit:
                 layer=self.layer,
             )
             self._facts["is_orthogonal"] = canaries.is_orthogonal
-        rate = float(getattr(loader, "sample_rate", 1.0 / len(loader)))
+        rate = sample_rate_of(loader)
         self._engine = engine
         self._steps = OpacusCanaries(
             optimizer,
@@ -169,17 +168,8 @@ class CanaryAudit:
             seed=self._seed,
         )
         self._facts |= {"sample_rate": rate, "loader": type(loader).__name__, "max_grad_norm": self._steps.clip}
-        self._note_what_is_private(optimizer, loader)
-
-    def _note_what_is_private(self, optimizer: "DPOptimizer", loader: Any) -> None:
-        size = getattr(optimizer, "expected_batch_size", None)
-        n_records = len(loader.dataset) if hasattr(loader, "dataset") else None
-        self._facts["expected_batch_size"] = size
-        is_mean = optimizer.loss_reduction == "mean"
-        if is_mean and n_records is not None and size == int(n_records / len(loader)):
-            self._notes.append(PRIVATE_SIZE.format(size=size))
-        if type(loader).__name__ != "DPDataLoader" and self._facts["sample_rate"] < 1.0:
-            self._notes.append(NOT_POISSON.format(kind=f"those of a {type(loader).__name__}"))
+        self._facts["expected_batch_size"] = optimizer.expected_batch_size
+        self._notes += notes_on_sampling(optimizer, loader)
 
     def detach(self) -> None:
         """Stop watching: the optimizer trains on without canaries. What was seen is kept."""
@@ -204,47 +194,50 @@ class CanaryAudit:
             noise_multiplier=float(noise), sample_rate=float(rate), steps=int(n_steps), max_grad_norm=steps.clip
         )
 
-    def outcomes(self, model: "torch.nn.Module | None" = None) -> list[CanaryOutcome]:
-        """Return what the training gave: scores beside coins, the strongest access first.
+    def outcomes(
+        self, model: "torch.nn.Module | None" = None, *, noise_multiplier: float | None = None
+    ) -> list[CanaryOutcome]:
+        """Return what the training gave by the access that carries the verdict: scores beside coins.
 
         Args:
             model: the trained model; needed for record canaries.
+            noise_multiplier: by which steps are scored, if not by the claimed one; for a control without noise, that of
+                the training it is the control of.
         """
+        is_in = np.array(self.coins.is_in)
         if not self.is_gradient:
-            return [self._black_box(model)]
-        from privaudit.attacks.step_scores import trajectory_scores
-
-        claim = self.claimed()
-        seen = np.stack(self._attached().projections)
-        scores = trajectory_scores(seen, sample_rate=claim.sample_rate, noise_multiplier=claim.noise_multiplier)
+            return [black_box_outcome(*self._scored(model), is_in)]
         return [
-            CanaryOutcome(
-                name="white_box_trajectory",
-                scores=scores,
-                is_in=np.array(self.coins.is_in),
-                game="one_run",
-                access="white_box",
+            trajectory_outcome(
+                self._attached(),
+                is_in,
+                self.claimed(),
                 is_independent=bool(self._facts["is_orthogonal"]),
+                noise_multiplier=noise_multiplier,
             )
         ]
 
-    def _black_box(self, model: "torch.nn.Module | None") -> CanaryOutcome:
-        import torch
+    def final_outcomes(self, model: "torch.nn.Module | None" = None) -> list[CanaryOutcome]:
+        """Return what one sees who knows the weights before and after training alone; nothing for alternating canaries.
 
-        from privaudit.scoring.query import query_logits
-        from privaudit.scoring.signals import signals_from_logits
+        Args:
+            model: what ``make_private`` returned, trained; needed for record canaries.
+        """
+        if self.kind == "alternating":
+            return []
+        steps, is_in = self._attached(), np.array(self.coins.is_in)
+        if self.is_gradient:
+            return [final_outcome(steps, is_in)]
+        trained, records = self._scored(model)
+        return [final_outcome(steps, is_in, model=trained, records=records)]
 
+    def _scored(self, model: "torch.nn.Module | None") -> "tuple[torch.nn.Module, RecordCanaries]":
         if model is None or self._records is None:
             raise UnsupportedError("record canaries are scored by the trained model: call report(model, ...).")
-        was_training = model.training
-        first = next(model.parameters())
-        logits = query_logits(model, torch.tensor(self._records.features).to(first))
-        model.train(was_training)
-        scores = signals_from_logits(logits, np.array(self._records.labels))["negative_loss"][:, 0]
-        return CanaryOutcome(name="black_box", scores=scores, is_in=np.array(self.coins.is_in), game="one_run")
+        return model, self._records
 
     def idle_noise(self) -> NDArray[np.float64]:
-        """Return ``(n_steps, n_idle)`` what was left of each step's noisy sum where no canary is."""
+        """Return ``(n_steps, n_idle)`` what was left of each step's noisy sum where no canary is, in clips."""
         return np.stack(self._attached().idle_noise)
 
     def scores(self, model: "torch.nn.Module | None" = None) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
@@ -270,7 +263,8 @@ class CanaryAudit:
             model: the trained model; needed for record canaries.
             delta: where the claim is stated.
             confidence: of the verdict.
-            control: the first of `outcomes` of the same script with noise 0 and the clip kept.
+            control: the first of `outcomes` of the same script with noise 0 and the clip kept; at a sample rate below 1
+                scored with the ``noise_multiplier`` of this training.
             name: what to call the training.
 
         Raises:
@@ -279,11 +273,13 @@ class CanaryAudit:
         claim = self.claimed()
         steps = self._attached()
         return canary_report(
-            self.outcomes(model),
+            [*self.outcomes(model), *self.final_outcomes(model)],
             params=claim,
             delta=delta,
             confidence=confidence,
-            noise_probe=noise_probe_of(self.idle_noise(), claim, delta=delta, confidence=confidence),
+            noise_probe=noise_probe_of(
+                self.idle_noise(), replace(claim, max_grad_norm=1.0), delta=delta, confidence=confidence
+            ),
             sensitivity=steps.sensitivity,
             step_bound=step_bound_of(
                 np.stack(steps.projections) if steps.projections else np.zeros((0, 0)),
@@ -303,20 +299,3 @@ class CanaryAudit:
         if self._steps is None or not self._steps.sampled:
             raise UnsupportedError("nothing was trained yet: call attach after make_private, and train, first.")
         return self._steps
-
-
-class _LikeLabels:
-    """Canaries as pairs whose labels are of the type of the user's own."""
-
-    def __init__(self, pairs: "torch.utils.data.TensorDataset", label: Any) -> None:
-        self._pairs, self._is_plain = pairs, isinstance(label, int)
-        self._dtype = getattr(label, "dtype", None)
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __getitem__(self, row: int) -> tuple[Any, Any]:
-        features, label = self._pairs[row]
-        if self._is_plain:
-            return features, int(label)
-        return features, cast(Any, label).to(self._dtype) if self._dtype is not None else label

@@ -3,6 +3,7 @@
 Full batches, add/remove neighbours, coordinate canaries 100 clips long before the clip, scores from every step.
 """
 
+import zlib
 from collections.abc import Sequence
 from functools import partial
 from statistics import median
@@ -49,9 +50,15 @@ def study(options: StudyOptions, progress: ProgressHook | None = None) -> StudyR
     epsilons = (4.0, 10.0) if options.is_quick else EPSILONS
     n_runs, n_seeds, n_single = (1000, 2, 4) if options.is_quick else (5000, 5, 20)
     rates = SUBSAMPLED[1:2] if options.is_quick else SUBSAMPLED
-    tasks = [Task("many", e, options.seed + s, n_runs) for e in epsilons for s in range(n_seeds)]
-    tasks += [Task("one", e, options.seed + s, N_CANARIES) for e in epsilons for s in range(n_single)]
-    tasks += [Task("steps", e, options.seed, N_CANARIES, rate, steps) for rate, steps in rates for e in epsilons]
+    tasks = [Task("many", e, audit_seed(options.seed, "many", e, s), n_runs) for e in epsilons for s in range(n_seeds)]
+    tasks += [
+        Task("one", e, audit_seed(options.seed, "one", e, s), N_CANARIES) for e in epsilons for s in range(n_single)
+    ]
+    tasks += [
+        Task("steps", e, audit_seed(options.seed, f"steps {rate:g}", e, 0), N_CANARIES, rate, steps)
+        for rate, steps in rates
+        for e in epsilons
+    ]
     found = run_tasks(_play, tasks, workers=options.workers, progress=progress, stage="canary audits")
     rows = dict(zip(tasks, found, strict=True))
     many = [(e, [rows[t] for t in tasks if t.game == "many" and t.epsilon == e]) for e in epsilons]
@@ -65,6 +72,19 @@ def study(options: StudyOptions, progress: ProgressHook | None = None) -> StudyR
         checks=(*checks, *_probe_checks(steps)),
         notes=("Lower bounds at 95 %, delta 1e-5, add/remove. Thresholds are chosen on 20 % of the outcomes.",),
     )
+
+
+def audit_seed(root: int, game: str, epsilon: float, number: int) -> int:
+    """Return the seed of one audit: no two audits of the table share their noise.
+
+    Args:
+        root: the study's seed.
+        game: its name.
+        epsilon: the claim.
+        number: of the audit, from 0.
+    """
+    words = [root, zlib.crc32(game.encode()), round(1000 * epsilon), number]
+    return int(np.random.SeedSequence(words).generate_state(1)[0])
 
 
 def _play(task: Task) -> dict[str, float]:

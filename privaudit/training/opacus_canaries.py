@@ -11,19 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from opacus.optimizers import (
-    AdaClipDPOptimizer,
-    DistributedDPOptimizer,
-    DPOptimizer,
-)
+from opacus.optimizers import AdaClipDPOptimizer, DistributedDPOptimizer, DPOptimizer
 from opacus.optimizers.ddp_perlayeroptimizer import DistributedPerLayerOptimizer
 from opacus.optimizers.optimizer_fast_gradient_clipping import DPOptimizerFastGradientClipping
 
 from privaudit.data.gradient_canaries import GradientCanaries, make_gradient_canaries
+from privaudit.data.seeds import stream_generator
 from privaudit.errors import ShapeError, TrainingError, UnsupportedError
 from privaudit.estimators import SensitivityProbe
 from privaudit.estimators.sensitivity_probe import measure_sensitivity
 from privaudit.training.canary_observer import MOST_IDLE, idle_coordinates
+from privaudit.training.opacus_canaries_records import displacement_along_records, flat_weights
 
 ROWS_TOGETHER = 2**24  # numbers of per-record gradients handed over at a time: 64 MiB
 PROBED = ("coordinate", "spread", "bias")
@@ -74,7 +72,7 @@ class OpacusCanaries:
         self._weights: dict[str, Any] = dict(weights)  # Opacus gives them grad_sample and summed_grad
         self._clip_batch: Callable[[], None] = optimizer.clip_and_accumulate
         self._add_noise: Callable[[], None] = optimizer.add_noise
-        self._rng = np.random.default_rng(seed)
+        self._rng = stream_generator(seed, "canary_sampling")
         self._canaries, self._is_in, self._rate = canaries, is_in.astype(bool), sample_rate
         n_weights = sum(weight.numel() for weight in weights.values())
         if canaries is not None and canaries.directions.shape[1] != n_weights:
@@ -88,6 +86,8 @@ class OpacusCanaries:
         self.sampled: list[NDArray[np.bool_]] = []
         self.idle_noise: list[NDArray[np.float64]] = []
         self.sensitivity: SensitivityProbe | None = None
+        self._start = flat_weights(self._trained)
+        self._end: torch.Tensor | None = None
         optimizer.clip_and_accumulate = self._clip_and_look
         optimizer.add_noise = self._insert_and_add_noise
 
@@ -97,7 +97,30 @@ class OpacusCanaries:
             delattr(self._optimizer, name)
             if getattr(self._optimizer, name) != own:  # it had one of its own
                 setattr(self._optimizer, name, own)
-        self._directions = None
+        self._directions, self._end = None, flat_weights(self._trained)
+
+    def final_projections(self) -> NDArray[np.float64]:
+        """Return ``(n_canaries,)`` minus the projections of all that the weights moved on the canaries."""
+        assert self._canaries is not None
+        moved = (flat_weights(self._trained) if self._end is None else self._end) - self._start
+        along = self._canaries.directions @ moved.float().numpy(force=True)
+        return np.asarray(-along, dtype=np.float64)
+
+    def final_projections_on(
+        self, model: torch.nn.Module, features: torch.Tensor, labels: torch.Tensor
+    ) -> NDArray[np.float64]:
+        """Return ``(n,)`` minus the projections of all that the weights moved on the gradients of records.
+
+        Args:
+            model: as ``make_private`` returned it, trained.
+            features: ``(n, ...)`` records.
+            labels: ``(n,)`` their classes.
+        """
+        return displacement_along_records(model, self._trained, self._start, features, labels)
+
+    @property
+    def _trained(self) -> list[torch.nn.Parameter]:
+        return list(self._weights.values())
 
     @property
     def clip(self) -> float:

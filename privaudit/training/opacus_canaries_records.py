@@ -1,5 +1,6 @@
 """Record canaries in a user's own Opacus script: put among its records, and looked for in its trained weights."""
 
+import warnings
 from collections.abc import Sequence, Sized
 from typing import Any, cast
 
@@ -20,16 +21,22 @@ def arrays_of(dataset: "Dataset[Any]") -> tuple[NDArray[np.float32], NDArray[np.
     """Read all records of a data set.
 
     Args:
-        dataset: of pairs of a tensor and a class, of known length.
+        dataset: of pairs of a tensor, as the model takes it, and a class; of known length.
 
     Returns:
         ``(n, ...)`` features and ``(n,)`` classes.
 
     Raises:
-        UnsupportedError: if it has no length.
+        UnsupportedError: if it has no length or no records, or features are no floating-point numbers.
     """
-    if not isinstance(dataset, Sized):
+    if not isinstance(dataset, Sized) or not len(dataset):
         raise UnsupportedError("the training set must have a length and hold pairs of a tensor and a class.")
+    first = torch.as_tensor(dataset[0][0])
+    if not first.is_floating_point():
+        raise UnsupportedError(
+            f"features must be floating-point numbers as the model takes them; got {first.dtype}. Scale them in the data set, "
+            "not in the training loop, or take gradient canaries."
+        )
     pairs = [dataset[row] for row in range(len(dataset))]
     features = np.stack([np.asarray(pair[0], dtype=np.float32) for pair in pairs])
     return features, np.array([int(pair[1]) for pair in pairs])
@@ -99,9 +106,11 @@ def displacement_along_records(
     was_training = model.training
     _set_weights(weights, start)
     try:
-        model.train()  # Opacus forms gradients of records in training mode alone
+        # Opacus forms gradients of records in training mode alone; dropout must not disturb what the script draws next
+        model.train()
         size = max(1, NUMBERS_TOGETHER // len(start))
-        with isolated_random_state(0, start.device):  # dropout must not disturb what the script draws next
+        with isolated_random_state(0, start.device), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Opacus's note on hooks
             for part, wanted in zip(torch.split(features, size), torch.split(labels, size), strict=True):
                 rows = _record_gradients(model, weights, part, wanted).double()
                 lengths = rows.norm(dim=1).clamp(min=torch.finfo(torch.float32).tiny)

@@ -10,24 +10,25 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from privaudit import CanaryAudit
-from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.data.record_canaries import RecordCanaries
+from privaudit.errors import ConfigError, ShapeError, UnsupportedError
 from privaudit.estimators import account
 from privaudit.types import Neighbouring
 
 N = 120
 
 
-def records():
+def records(n_features=10):
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, N)
-    features = rng.normal(size=(N, 10)) + 2 * np.eye(10)[labels]
+    features = rng.normal(size=(N, n_features)) + 2 * np.eye(n_features)[labels]
     return TensorDataset(torch.tensor(features, dtype=torch.float32), torch.tensor(labels))
 
 
-def trained(audit, *, noise=2.0, batch=N, epochs=10, clip=1.0):
-    data = records() if audit.is_gradient else audit.insert(records())
+def trained(audit, *, noise=2.0, batch=N, epochs=10, clip=1.0, changed=None, each_step=None, n_features=10):
+    data = records(n_features) if audit.is_gradient else audit.insert(records(n_features))
     torch.manual_seed(1)
-    network = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 3))
+    network = nn.Sequential(nn.Linear(n_features, 32), nn.ReLU(), nn.Linear(32, 3))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         engine = PrivacyEngine()
@@ -39,13 +40,21 @@ def trained(audit, *, noise=2.0, batch=N, epochs=10, clip=1.0):
             max_grad_norm=clip,
             noise_generator=torch.Generator().manual_seed(5),
         )
+        if changed is not None:
+            changed(optimizer)
         audit.attach(engine, model, optimizer, loader)
         for _ in range(epochs):
             for features, labels in loader:
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(model(features), labels).backward()
                 optimizer.step()
+                if each_step is not None:
+                    each_step(optimizer)
     return model
+
+
+def notes_of(report):
+    return [note for section in report.sections for note in section.notes]
 
 
 def test_the_claim_is_what_the_accountant_recorded():
@@ -127,11 +136,98 @@ def test_record_canaries_are_inserted_by_their_coins_and_scored_by_the_final_mod
     assert len(keys) == len(scores) == 60 and (scores <= 0).all()
 
 
+def own_canaries(n_features=10):
+    rng = np.random.default_rng(3)
+    keys = np.array([f"mine-{number}" for number in range(30)])
+    features = rng.normal(size=(30, n_features)).astype(np.float32)
+    return RecordCanaries(features=features, labels=rng.integers(0, 3, 30), keys=keys, kind="own")
+
+
+def test_canaries_of_ones_own_are_inserted_as_they_are():
+    mine = own_canaries()
+    audit = CanaryAudit("own", seed=12, records=mine)
+    data, chosen = audit.insert(records()), np.flatnonzero(audit.coins.is_in)
+    assert len(data) == N + len(chosen)
+    for place, row in enumerate(chosen):
+        np.testing.assert_array_equal(data[N + place][0].numpy(), mine.features[row])
+        assert data[N + place][1] == mine.labels[row]
+    model = trained(audit)
+    assert audit.report(model, delta=1e-5).primary_estimates()[0][0].n_in == len(chosen)
+    assert audit.scores(model)[0].tolist() == mine.keys.tolist()
+
+
+def test_canaries_of_ones_own_that_do_not_fit_are_refused():
+    with pytest.raises(ConfigError, match="both or neither"):
+        CanaryAudit("own")
+    with pytest.raises(ConfigError, match="both or neither"):
+        CanaryAudit("random", records=own_canaries())
+    with pytest.raises(ShapeError, match="shape of the records"):
+        CanaryAudit("own", records=own_canaries(9)).insert(records())
+
+
 def test_a_private_divisor_is_pointed_out():
     audit = CanaryAudit("coordinate", n_canaries=50, seed=5)
     trained(audit)
-    notes = [note for section in audit.report(delta=1e-5).sections for note in section.notes]
-    assert any("issue 571" in note for note in notes)
+    assert any("issue 571" in note for note in notes_of(audit.report(delta=1e-5)))
+    public = CanaryAudit("coordinate", n_canaries=50, seed=5)
+    trained(public, changed=lambda optimizer: setattr(optimizer, "expected_batch_size", 128))
+    assert not any("issue 571" in note for note in notes_of(public.report(delta=1e-5)))
+
+
+def test_a_control_of_sampled_training_is_scored_by_the_noise_of_what_it_is_the_control_of():
+    silent = CanaryAudit("coordinate", n_canaries=300, seed=2)
+    trained(silent, noise=0.0, batch=30)
+    with pytest.raises(ConfigError, match="control"):
+        silent.outcomes()
+    (control,) = silent.outcomes(noise_multiplier=2.0)
+    member = control.is_in == 1
+    assert (
+        control.scores[member].min() > control.scores[~member].max()
+    )  # 40 steps at rate .25: all missed has P 1e-5 each
+
+
+def test_a_clip_that_changes_on_the_way_is_no_lack_of_noise():
+    audit = CanaryAudit("coordinate", n_canaries=100, seed=8)
+    trained(audit, each_step=lambda optimizer: setattr(optimizer, "max_grad_norm", 1.3 * optimizer.max_grad_norm))
+    (probe,) = [finding for finding in audit.report(delta=1e-5).findings("canary") if finding.method == "noise_probe"]
+    assert min(metric.value for metric in probe.metrics) > 1e-6  # the probability of a false alarm
+    assert audit.claimed().steps == 10
+
+
+def auc(outcome):
+    inside, outside = outcome.worlds
+    return (inside[:, None] > outside).mean()
+
+
+@pytest.mark.parametrize("kind", ["coordinate", "random"])
+def test_the_final_weights_show_canaries_where_little_else_moves_them(kind):
+    audit = CanaryAudit(kind, n_canaries=100, seed=9)
+    model = trained(audit, noise=0.0, n_features=1000)  # gradients of records are all but orthogonal
+    (final,) = audit.final_outcomes(model)
+    assert (final.name, final.access, final.is_independent) == ("white_box_final", "white_box", False)
+    # 100 coins without an effect: the deviation of the AUC is .058, so P[AUC > .8] < 1e-6
+    assert auc(final) > 0.8
+
+
+def test_the_final_weights_are_a_second_line_of_the_report():
+    audit = CanaryAudit("coordinate", n_canaries=60, seed=10)
+    trained(audit)
+    found = [finding.id for finding in audit.report(delta=1e-5).findings("canary")]
+    assert found[:2] == ["white_box_trajectory-one_run", "white_box_final-one_run"]
+    alternating = CanaryAudit("alternating", n_canaries=60, seed=10)
+    trained(alternating)
+    assert alternating.final_outcomes() == []
+
+
+def test_after_detaching_the_script_trains_on_and_the_audit_keeps_what_it_saw():
+    audit = CanaryAudit("coordinate", n_canaries=60, seed=11)
+    model = trained(audit)
+    (before,) = audit.final_outcomes()
+    audit.detach()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 1.0
+    np.testing.assert_array_equal(audit.final_outcomes()[0].scores, before.scores)
 
 
 def test_coins_come_from_the_system_unless_a_seed_is_given():

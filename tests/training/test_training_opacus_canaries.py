@@ -166,6 +166,22 @@ def test_a_clip_that_changes_on_the_way_is_followed():
         assert half.std() == pytest.approx(2.0, rel=0.042)
 
 
+def test_the_final_weights_hold_the_sum_of_all_steps_where_no_record_disturbs():
+    script = Script(noise=1.0)
+    script.loader.dataset.tensors[0][:, 0] = 0.0  # the six weights of this input have no gradient
+    weights = {name: tuple(weight.shape) for name, weight in network().named_parameters()}
+    undisturbed = make_gradient_canaries(
+        "coordinate", weights=weights, n_canaries=6, coordinates=[D_IN * unit for unit in range(6)]
+    )
+    seen = script.attach(undisturbed, [1, 0, 1, 1, 0, 0])
+    script.train(7)
+    moved = seen.final_projections() / 0.1 * N / 0.5  # learning rate, batch size, clip
+    np.testing.assert_allclose(moved, np.sum(seen.projections, axis=0), rtol=1e-4, atol=1e-4)
+    seen.detach()
+    script.train(1)
+    np.testing.assert_allclose(seen.final_projections() / 0.1 * N / 0.5, moved)
+
+
 def test_a_sign_that_alternates_is_taken_out_of_the_projections():
     script = Script(noise=0.0)
     seen = script.attach(canaries(2, "alternating"), [1, 0])

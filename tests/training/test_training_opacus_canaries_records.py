@@ -7,7 +7,7 @@ import pytest
 import torch
 from opacus import GradSampleModule
 from torch import nn
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 
 from privaudit.errors import UnsupportedError
 from privaudit.training.opacus_canaries_records import (
@@ -61,12 +61,21 @@ def test_all_records_are_read():
 
 def test_a_stream_is_refused():
     with pytest.raises(UnsupportedError, match="length"):
-        arrays_of(IterableDataset())
+        arrays_of(iter(()))
+
+
+def test_pixels_that_the_loop_scales_are_refused():
+    with pytest.raises(UnsupportedError, match="uint8"):
+        arrays_of(TensorDataset(torch.zeros(3, 2, dtype=torch.uint8), torch.zeros(3)))
+
+
+def unhooked(*layers):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(D_IN, 4), nn.Tanh(), *layers, nn.Linear(4, 3))
 
 
 def private(*layers):
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(D_IN, 4), nn.Tanh(), *layers, nn.Linear(4, 3))
+    network = unhooked(*layers)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return network, GradSampleModule(network)
@@ -77,14 +86,16 @@ def test_displacements_are_projected_on_each_records_own_gradient(monkeypatch, t
     monkeypatch.setattr("privaudit.training.opacus_canaries_records.NUMBERS_TOGETHER", together)  # 39 weights
     network, model = private()
     features, labels = map(torch.tensor, records(7))
-    weights = list(network.parameters())
+    weights, plain = list(network.parameters()), unhooked()
     start = flat_weights(weights)
     gradients = torch.stack(
         [
             torch.cat(
                 [
                     part.reshape(-1)
-                    for part in torch.autograd.grad(nn.functional.cross_entropy(network(x[None]), y[None]), weights)
+                    for part in torch.autograd.grad(
+                        nn.functional.cross_entropy(plain(x[None]), y[None]), list(plain.parameters())
+                    )
                 ]
             )
             for x, y in zip(features, labels, strict=True)
@@ -95,9 +106,7 @@ def test_displacements_are_projected_on_each_records_own_gradient(monkeypatch, t
         for weight, own in zip(weights, torch.split(moved, [w.numel() for w in weights]), strict=True):
             weight += own.reshape(weight.shape)
     end = flat_weights(weights)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        got = displacement_along_records(model, weights, start, features, labels)
+    got = displacement_along_records(model, weights, start, features, labels)
     expected = -(gradients @ (end - start)) / gradients.norm(dim=1)
     np.testing.assert_allclose(got, expected.numpy(), rtol=1e-4, atol=1e-5)
 

@@ -64,4 +64,4 @@ def _moved(mechanism: Mechanism, training: Training, seed: int) -> NDArray[np.fl
     """Return ``(n_weights,)`` S(D + canary) - S(D) in units of C, at the same weights."""
     seen = play(mechanism, training, BARE, np.ones(1, dtype=bool), seed=seed, keep_residuals=True)
     assert seen.residuals is not None
-    return seen.residuals[0, 0]
+    return np.asarray(seen.residuals[0, 0])
