@@ -73,6 +73,11 @@ class NoiseProbe:
         """Whether any check found less noise than claimed."""
         return any(check.is_refuted for check in self.checks)
 
+    @property
+    def p_value(self) -> float:
+        """Chance of what the most striking check saw, or less, under the claim, corrected for the number of checks."""
+        return min(1.0, len(self.checks) * min(check.p_value for check in self.checks))
+
     def check(self, name: CheckName) -> NoiseCheck:
         """Return the check of that name."""
         return next(check for check in self.checks if check.name == name)

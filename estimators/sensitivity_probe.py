@@ -46,6 +46,11 @@ class SensitivityProbe:
             )
         object.__setattr__(self, "ratios", MappingProxyType(dict(self.ratios)))
 
+    @property
+    def largest(self) -> float:
+        """The largest ratio."""
+        return max(self.ratios.values())
+
 
 def measure_sensitivity(
     clipped_sum: ArrayLike,

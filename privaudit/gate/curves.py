@@ -1,9 +1,10 @@
-"""The test of a claimed curve at the policy's confidence, made anew from the counts that a canary report stores."""
+"""The tests behind a claim on a mechanism at the policy's confidence, made anew from what a canary report stores."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from privaudit.estimators import curve_one_run_test, curve_test
+from privaudit.estimators.verdict_shares import verdict_shares
 from privaudit.gate.bounds import primary_bound
 from privaudit.types import AuditReport, ConfusionCounts
 
@@ -19,32 +20,38 @@ def curve_counts(report: AuditReport) -> Mapping[str, int] | None:
 def curve_outcome(
     report: AuditReport, counts: Mapping[str, int], confidence: float
 ) -> tuple[str, dict[str, float | None], str]:
-    """Judge a claim on a mechanism by its curve and the model-free bound.
+    """Judge a claim on a mechanism by its curve, the model-free bound and the probes.
 
     Args:
         report: with a claim on a mechanism.
         counts: from `curve_counts`.
-        confidence: of the verdict; half the error each for the two tests.
+        confidence: of the verdict, whose error the tests share.
 
     Returns:
         ``violated``, ``consistent`` or ``too_weak``, the numbers compared, and a sentence.
     """
     assert report.claim is not None
-    each = 1.0 - (1.0 - confidence) / 2
-    bound, is_refuted = primary_bound(report, each), _is_refuted(report, counts, each)
     own = report.claim_verdict()
+    p_value = own.numbers.get("noise_p_value") if own else None
+    shares = verdict_shares(confidence, has_curve=True, has_noise=p_value is not None)
+    bound, is_refuted = primary_bound(report, shares.bound), _is_refuted(report, counts, shares.curve)
     numbers: dict[str, float | None] = {
         "lower": None if bound.problem else bound.lower,
         "claim": report.claim.epsilon,
         "ceiling": None if bound.problem else bound.ceiling,
         "control_lower": own.numbers.get("control_lower") if own else None,
         "curve_refuted": float(is_refuted),
+        "noise_p_value": p_value,
         "confidence": confidence,
     }
     if not bound.problem and bound.lower > report.claim.epsilon:
         return "violated", numbers, f"epsilon >= {bound.lower:.4g} is above the claim of {report.claim.epsilon:.4g}."
     if is_refuted:
         return "violated", numbers, "The outcomes refute the accountant's curve behind the claim."
+    if p_value is not None and p_value < 1.0 - shares.noise:
+        return "violated", numbers, "The noise of the steps is smaller than claimed (noise probe)."
+    if own is not None and own.numbers.get("sensitivity_refuted"):
+        return "violated", numbers, "One canary moves a step's sum by more than the clip (sensitivity probe)."
     if own is None or own.outcome != "consistent":
         reason = own.reason if own else "The report holds no verdict."
         return "too_weak", numbers, f"At {confidence:g} the claim is not refuted, but the report says: {reason}"

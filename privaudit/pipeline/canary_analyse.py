@@ -12,7 +12,7 @@ from privaudit.errors import StoreError
 from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.pipeline.canary_report import canary_report
 from privaudit.pipeline.canary_sequential import sequential_report
-from privaudit.pipeline.canary_steps import noise_probe_of, step_bound_of
+from privaudit.pipeline.canary_steps import step_bound_of
 from privaudit.pipeline.canary_stopping import Stopped, guess_at, play_until_decided
 from privaudit.pipeline.stored import stored_claim, stored_config
 from privaudit.store.canary_folder import PlayedFolder
@@ -67,7 +67,7 @@ def analyse_canaries(out: Path, *, changes: AuditConfig | None = None) -> AuditR
         params=params,
         delta=_delta(manifest),
         confidence=config.confidence,
-        noise_probe=noise_probe_of(played["idle_noise"], params, delta=delta, confidence=config.confidence),
+        idle_noise=played["idle_noise"] / params.max_grad_norm,
         step_bound=step_bound_of(
             played["projections"], played["sampled"], params, delta=delta, confidence=config.confidence
         ),

@@ -1,6 +1,5 @@
 """The audit in one training run, around a user's own Opacus script: five lines are added, none is changed."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from privaudit.errors import ConfigError, ShapeError, UnsupportedError
 from privaudit.pipeline.canary_audit_outcomes import black_box_outcome, final_outcome, trajectory_outcome
 from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.pipeline.canary_report import canary_report
-from privaudit.pipeline.canary_steps import noise_probe_of, step_bound_of
+from privaudit.pipeline.canary_steps import step_bound_of
 from privaudit.types import AuditReport, DpSgdParams
 from privaudit.validate import nearest
 
@@ -277,9 +276,7 @@ class CanaryAudit:
             params=claim,
             delta=delta,
             confidence=confidence,
-            noise_probe=noise_probe_of(
-                self.idle_noise(), replace(claim, max_grad_norm=1.0), delta=delta, confidence=confidence
-            ),
+            idle_noise=self.idle_noise(),
             sensitivity=steps.sensitivity,
             step_bound=step_bound_of(
                 np.stack(steps.projections) if steps.projections else np.zeros((0, 0)),

@@ -5,29 +5,24 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privaudit.errors import ConfigError
-from privaudit.estimators import (
-    CurveTest,
-    NoiseProbe,
-    OneRunCurveTest,
-    SensitivityProbe,
-    pld_claim,
-)
+from privaudit.estimators import CurveTest, OneRunCurveTest, SensitivityProbe, pld_claim
+from privaudit.estimators.verdict_shares import verdict_shares
 from privaudit.pipeline.canary_bounds import claimed_curve_test, family_bounds, model_free_bound
+from privaudit.pipeline.canary_findings import outcome_finding, outcome_result, step_finding
 from privaudit.pipeline.canary_outcome import CONTROL_NAME, CanaryOutcome
 from privaudit.pipeline.canary_probes import noise_finding, sensitivity_finding
-from privaudit.pipeline.canary_verdict import judge_mechanism, shares
-from privaudit.pipeline.findings import attack_finding, attack_metrics, claim_finding
+from privaudit.pipeline.canary_steps import can_probe, noise_probe_of
+from privaudit.pipeline.canary_verdict import judge_mechanism
+from privaudit.pipeline.findings import attack_metrics, claim_finding
 from privaudit.store.manifest import ANALYSIS_LIBRARIES, library_versions
 from privaudit.types import (
-    AttackResult,
     AuditReport,
     Control,
     DpSgdParams,
     EpsilonEstimate,
-    Finding,
-    Metric,
     Neighbouring,
     PrivacyClaim,
     Section,
@@ -56,7 +51,7 @@ def canary_report(
     delta: float,
     confidence: float = 0.95,
     neighbouring: Neighbouring = Neighbouring.ADD_REMOVE,
-    noise_probe: NoiseProbe | None = None,
+    idle_noise: NDArray[np.float64] | None = None,
     sensitivity: SensitivityProbe | None = None,
     step_bound: EpsilonEstimate | None = None,
     control: CanaryOutcome | None = None,
@@ -75,7 +70,7 @@ def canary_report(
         delta: the delta of claim and bounds.
         confidence: of the verdict, and of every other bound alone.
         neighbouring: the relation that the coins realise.
-        noise_probe: what the noise of idle coordinates says, if it was measured.
+        idle_noise: ``(n_steps, n_idle)`` noisy sums of coordinates that nothing else moves, in clips; used with ``params``.
         sensitivity: what the sensitivity probe says, if it was made.
         step_bound: of single steps with coins known to the auditor, composed by the accountant.
         control: the first outcome's game once more with noise 0 and the clip kept.
@@ -95,7 +90,10 @@ def canary_report(
     if not outcomes:
         raise ConfigError("a canary report needs at least one outcome; got none.", key="outcomes")
     claim = _claim(params, claim_epsilon, delta, neighbouring)
-    each = shares(confidence, has_curve=params is not None)
+    shares = verdict_shares(confidence, has_curve=params is not None, has_noise=can_probe(idle_noise, params))
+    each, noise = shares.bound, None
+    if params is not None and idle_noise is not None and can_probe(idle_noise, params):
+        noise = noise_probe_of(idle_noise, params, delta=delta, confidence=shares.noise)
     bounds = [
         model_free_bound(outcome, delta=delta, confidence=each if not place else confidence, neighbouring=neighbouring)
         for place, outcome in enumerate(outcomes)
@@ -109,7 +107,7 @@ def canary_report(
         for place, outcome in enumerate(outcomes)
     ]
     findings = [
-        _finding(
+        outcome_finding(
             outcome,
             (
                 bound,
@@ -123,10 +121,10 @@ def canary_report(
     played = _control(control, params, delta=delta, confidence=each, neighbouring=neighbouring)
     verdicts: list[Verdict] = []
     if claim is not None:
-        verdicts.append(judge_mechanism(claim, bounds[0], curves[0], *played))
-    findings += [noise_finding(noise_probe)] if noise_probe is not None else []
+        verdicts.append(judge_mechanism(claim, bounds[0], curves[0], *played, noise=noise, sensitivity=sensitivity))
+    findings += [noise_finding(noise)] if noise is not None else []
     findings += [sensitivity_finding(sensitivity)] if sensitivity is not None else []
-    findings += [_step_finding(step_bound)] if step_bound is not None else []
+    findings += [step_finding(step_bound)] if step_bound is not None else []
     all_notes = (GAME_NOTES[outcomes[0].game], *([SECONDARY] if len(outcomes) > 1 else []), *notes)
     sections = [Section(kind="canary", title="Canaries", findings=tuple(findings), notes=all_notes)]
     if params is not None:
@@ -159,64 +157,6 @@ def _claim(
     return PrivacyClaim(epsilon=epsilon, delta=delta, neighbouring=neighbouring, accountant="stated by the user")
 
 
-def _finding(
-    outcome: CanaryOutcome,
-    estimates: tuple[EpsilonEstimate, ...],
-    curve: CurveTest | OneRunCurveTest | None,
-    confidence: float,
-) -> Finding:
-    finding = attack_finding(_result(outcome), estimates, confidence=confidence)
-    return replace(
-        finding,
-        id=f"{outcome.name}-{outcome.game}",
-        params={"game": outcome.game, "is_independent": outcome.is_independent, **_curve_counts(curve)},
-        metrics=(*finding.metrics, *_curve_metrics(curve)),
-    )
-
-
-def _result(outcome: CanaryOutcome) -> AttackResult:
-    return AttackResult(
-        attack=outcome.name,
-        target=-1,
-        scores=outcome.scores,
-        label=outcome.is_in,
-        unit_ids=np.arange(len(outcome.scores)),
-        unit="model" if outcome.game == "many_runs" else "record",
-        game="canary",
-        access=outcome.access,
-        notes=outcome.notes,
-    )
-
-
-def _curve_counts(curve: CurveTest | OneRunCurveTest | None) -> dict[str, dict[str, int]]:
-    """Return the counts behind the test of the curve, from which a gate makes it anew at its own confidence."""
-    if curve is None:
-        return {}
-    if isinstance(curve, CurveTest):
-        return {"curve": {name: int(curve.diagnostics[name]) for name in ("tp", "fn", "fp", "tn")}}
-    return {"curve": {name: int(getattr(curve, name)) for name in ("n_canaries", "n_guesses", "n_correct")}}
-
-
-def _curve_metrics(curve: CurveTest | OneRunCurveTest | None) -> tuple[Metric, ...]:
-    """Say how far the measured rates are beyond the claimed curve."""
-    if curve is None:
-        return ()
-    if isinstance(curve, CurveTest):
-        rule = (
-            f"lower end of the true positive rate less the most that the claimed mechanism allows at the upper end of the "
-            f"false positive rate, {curve.fpr_upper:.4g}; above 0 the accountant's curve is refuted"
-        )
-        value = curve.tpr_lower - curve.tpr_allowed
-        return (
-            Metric(name="tpr_beyond_claim", at=curve.fpr_upper, value=value, confidence=curve.confidence, rule=rule),
-        )
-    rule = (
-        f"right guesses less the {curve.least_refuting} that refute the accountant's curve; at or above 0 it is refuted"
-    )
-    beyond = float(curve.n_correct - curve.least_refuting)
-    return (Metric(name="guesses_beyond_claim", value=beyond, confidence=curve.confidence, rule=rule),)
-
-
 def _control(
     outcome: CanaryOutcome | None,
     params: DpSgdParams | None,
@@ -232,26 +172,8 @@ def _control(
         attack=outcome.name,
         n_models=1 if outcome.game == "one_run" else len(outcome.scores),
         estimate=model_free_bound(outcome, delta=delta, confidence=confidence, neighbouring=neighbouring),
-        metrics=attack_metrics(_result(outcome), confidence=confidence),
+        metrics=attack_metrics(outcome_result(outcome), confidence=confidence),
     )
     if params is None:
         return control, None
     return control, claimed_curve_test(outcome, params=params, confidence=confidence, neighbouring=neighbouring)
-
-
-def _step_finding(bound: EpsilonEstimate) -> Finding:
-    return Finding(
-        id="steps",
-        method="per_step",
-        game="canary",
-        access="white_box",
-        n_in=bound.n_in,
-        n_out=bound.n_out,
-        estimates=(bound,),
-        notes=(
-            (
-                "Single steps, with the coins of every step known to the auditor, composed by the accountant at the stated "
-                "sample rate: it audits the noise of a step, not the sampling."
-            ),
-        ),
-    )

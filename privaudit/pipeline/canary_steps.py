@@ -8,23 +8,29 @@ from privaudit.estimators.score_thresholds import balance_merit, best_threshold,
 from privaudit.types import DpSgdParams, EpsilonEstimate
 
 
-def noise_probe_of(
-    noise: NDArray[np.float64], params: DpSgdParams, *, delta: float, confidence: float
-) -> NoiseProbe | None:
-    """Return the noise probe of a run, or ``None`` where no coordinate was idle or no noise is claimed.
+def can_probe(noise: NDArray[np.float64] | None, params: DpSgdParams | None) -> bool:
+    """Whether there is noise to be probed, and a claim to probe it by.
 
     Args:
-        noise: ``(n_steps, n_idle)`` noisy sums.
+        noise: ``(n_steps, n_idle)``, or ``None``.
+        params: the claimed mechanism, or ``None``.
+    """
+    return noise is not None and noise.size > 0 and params is not None and params.noise_multiplier > 0.0
+
+
+def noise_probe_of(noise: NDArray[np.float64], params: DpSgdParams, *, delta: float, confidence: float) -> NoiseProbe:
+    """Return the noise probe of a run.
+
+    Args:
+        noise: ``(n_steps, n_idle)`` noisy sums, in clips.
         params: the claimed mechanism.
         delta: of the claim.
         confidence: of the probe.
     """
-    if not noise.size or not params.noise_multiplier:
-        return None
     return noise_probe(
         noise,
         noise_multiplier=params.noise_multiplier,
-        max_grad_norm=params.max_grad_norm,
+        max_grad_norm=1.0,
         confidence=confidence,
         sample_rate=params.sample_rate,
         delta=delta,

@@ -2,28 +2,25 @@
 
 The curve says more than (epsilon, delta): at epsilon 10 no affordable number of runs exceeds epsilon even where training
 adds no noise at all, but their error rates may lie far beyond the curve. A violated curve refutes what the accountant
-computed from the parameters; (epsilon, delta) itself is refuted only where the model-free bound exceeds it.
+computed from the parameters; (epsilon, delta) itself is refuted only where the model-free bound exceeds it. What was
+computed rests on noise and sensitivity as stated, so a probe that refutes one of them violates the claim as well.
 """
 
-from privaudit.estimators import CurveTest, OneRunCurveTest
+from privaudit.estimators import CurveTest, NoiseProbe, OneRunCurveTest, SensitivityProbe
 from privaudit.pipeline.verdict import check_comparable, judge_claim
 from privaudit.types import Control, EpsilonEstimate, PrivacyClaim, Verdict
 
 CURVE_REFUTED = "refutes the accountant's curve"
 EPSILON_REFUTED = "(epsilon, delta) refuted"
+NOISE_REFUTED = "The audit refutes the noise that the accountant counts on"
+SENSITIVITY_REFUTED = "The audit refutes the clip that the accountant counts on"
+NOT_EPSILON = (
+    "(epsilon, delta) itself is not refuted (model-free bound {bound.lower:.4g} of at most {bound.ceiling:.4g})."
+)
 NO_CONTROL = (
     "There is no control: the same game with noise 0 and the clip kept would show what this audit could have seen."
 )
 LOOK_FOR = "Look for the error in the training code or the accounting."
-
-
-def shares(confidence: float, *, has_curve: bool) -> float:
-    """Return the confidence of each of the two tests behind the verdict, which hold together.
-
-    >>> round(shares(0.95, has_curve=True), 4), shares(0.95, has_curve=False)
-    (0.975, 0.95)
-    """
-    return 1.0 - (1.0 - confidence) / 2 if has_curve else confidence
 
 
 def judge_mechanism(
@@ -32,8 +29,11 @@ def judge_mechanism(
     curve: CurveTest | OneRunCurveTest | None,
     control: Control | None,
     control_curve: CurveTest | OneRunCurveTest | None = None,
+    *,
+    noise: NoiseProbe | None = None,
+    sensitivity: SensitivityProbe | None = None,
 ) -> Verdict:
-    """Judge a claim by its curve and by the model-free bound, each at half the error.
+    """Judge a claim by its curve, by the model-free bound and by the probes, which share the error.
 
     Args:
         claim: the promised guarantee, with its mechanism where a curve is tested.
@@ -41,20 +41,23 @@ def judge_mechanism(
         curve: the test of the claimed curve, or ``None`` where only (epsilon, delta) is claimed.
         control: the same game with noise 0, or ``None``.
         control_curve: the test of the claimed curve on the control's outcomes.
+        noise: the noise probe, where noise was seen.
+        sensitivity: the sensitivity probe, where it was made; it has no error to share.
 
     Returns:
-        ``violated`` where either is exceeded, and the reason says which; ``consistent`` only where the control, which
-        must violate it, does; else ``too_weak``.
+        ``violated`` where one of them contradicts it, and the reason says which; ``consistent`` only where the control,
+        which must violate the curve, does; else ``too_weak``.
 
     Raises:
         ClaimError: if the bound is not about the claim's neighbours and delta.
     """
     check_comparable(claim, bound)
-    numbers = _numbers(claim, bound, curve, control)
-    is_epsilon, is_curve = bound.lower > claim.epsilon, curve is not None and curve.is_refuted
-    if is_epsilon or is_curve:
-        reason = f"{_what_was_refuted(claim, bound, is_epsilon=is_epsilon, is_curve=is_curve)} {LOOK_FOR}"
-        return Verdict(rule="claim", outcome="violated", numbers=numbers, reason=reason)
+    numbers = _numbers(claim, bound, curve, control) | _probe_numbers(noise, sensitivity)
+    refuted = [*_refuted_by_scores(claim, bound, curve), *_refuted_by_probes(noise, sensitivity)]
+    if refuted:
+        if bound.lower <= claim.epsilon:
+            refuted.append(NOT_EPSILON.format(bound=bound))
+        return Verdict(rule="claim", outcome="violated", numbers=numbers, reason=" ".join([*refuted, LOOK_FOR]))
     if curve is None:
         return judge_claim(claim, [bound], control)
     if control is None or control_curve is None:
@@ -69,15 +72,36 @@ def judge_mechanism(
     return Verdict(rule="claim", outcome="consistent", numbers=numbers, reason=reason)
 
 
-def _what_was_refuted(claim: PrivacyClaim, bound: EpsilonEstimate, *, is_epsilon: bool, is_curve: bool) -> str:
+def _refuted_by_scores(
+    claim: PrivacyClaim, bound: EpsilonEstimate, curve: CurveTest | OneRunCurveTest | None
+) -> list[str]:
+    is_epsilon, is_curve = bound.lower > claim.epsilon, curve is not None and curve.is_refuted
     if is_curve and is_epsilon:
-        return f"The audit {CURVE_REFUTED}, and {EPSILON_REFUTED}: the model-free bound exceeds the claim."
+        return [f"The audit {CURVE_REFUTED}, and {EPSILON_REFUTED}: the model-free bound exceeds the claim."]
     if is_epsilon:
-        return f"{EPSILON_REFUTED}: the model-free bound exceeds the claim."
-    return (
-        f"The audit {CURVE_REFUTED}: training is not the mechanism that epsilon {claim.epsilon:.4g} was computed for. "
-        f"(epsilon, delta) itself is not refuted (model-free bound {bound.lower:.4g} of at most {bound.ceiling:.4g})."
-    )
+        return [f"{EPSILON_REFUTED}: the model-free bound exceeds the claim."]
+    if is_curve:
+        return [f"The audit {CURVE_REFUTED}: training is not the mechanism that epsilon {claim.epsilon:.4g} is for."]
+    return []
+
+
+def _refuted_by_probes(noise: NoiseProbe | None, sensitivity: SensitivityProbe | None) -> list[str]:
+    found = []
+    if noise is not None and noise.is_refuted:
+        checks = ", ".join(check.name.replace("_", " ") for check in noise.checks if check.is_refuted)
+        found.append(f"{NOISE_REFUTED}: steps add less than claimed (noise probe: {checks}).")
+    if sensitivity is not None and sensitivity.is_refuted:
+        found.append(f"{SENSITIVITY_REFUTED}: one canary moves a step's sum by {sensitivity.largest:.3g} clips.")
+    return found
+
+
+def _probe_numbers(noise: NoiseProbe | None, sensitivity: SensitivityProbe | None) -> dict[str, float | None]:
+    numbers: dict[str, float | None] = {}
+    if noise is not None:
+        numbers |= {"noise_p_value": noise.p_value, "noise_refuted": float(noise.is_refuted)}
+    if sensitivity is not None:
+        numbers |= {"sensitivity": sensitivity.largest, "sensitivity_refuted": float(sensitivity.is_refuted)}
+    return numbers
 
 
 def _numbers(

@@ -4,9 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from privaudit.errors import ClaimError, ConfigError, DegenerateScoresError
-from privaudit.estimators import noise_for_epsilon, noise_probe
+from privaudit.estimators import measure_sensitivity, noise_for_epsilon
+from privaudit.gate import judge
+from privaudit.gate.policy import policy_from_dict
 from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.pipeline.canary_report import canary_report
 from privaudit.report.html import render_html
@@ -92,12 +95,64 @@ def test_the_two_tests_of_the_verdict_share_the_error():
     assert alone.primary_estimates()[0][1].confidence == pytest.approx(0.9)
 
 
+def judged(*, noise=1.0, moved=1.0, **options):
+    """A report at epsilon 4 whose scores contradict nothing, with the noise and the sensitivity of a broken step."""
+    claim = params(4.0)
+    idle = np.random.default_rng(5).normal(0, noise * claim.noise_multiplier, (20, 200))
+    probe = measure_sensitivity([0.0], {"coordinate": [moved]}, max_grad_norm=1.0)
+    return canary_report(
+        [outcome(0.5)],
+        params=claim,
+        delta=DELTA,
+        idle_noise=idle,
+        sensitivity=probe,
+        control=outcome(50.0, seed=1),
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [({"noise": 0.5}, "refutes the noise"), ({"moved": 2.0}, "moves a step's sum by 2 clips")],
+)
+def test_a_probe_that_refutes_noise_or_clip_violates_the_claim(broken, said):
+    verdict = judged(**broken).claim_verdict()
+    assert verdict.outcome == "violated" and said in verdict.reason
+    assert "not refuted" in verdict.reason, "(epsilon, delta) is another matter"
+    assert verdict.numbers["curve_refuted"] == 0.0
+    assert judged().claim_verdict().outcome == "consistent"
+
+
+@pytest.mark.parametrize(("broken", "outcome"), [({"noise": 0.5}, "fail"), ({"moved": 2.0}, "fail"), ({}, "pass")])
+def test_a_gate_looks_at_the_probes_at_its_own_confidence(broken, outcome):
+    policy = policy_from_dict({"schema_version": 1, "confidence": 0.9, "rules": [{"id": "c", "metric": "claim"}]})
+    assert judge(judged(**broken), policy).outcome == outcome
+
+
+@pytest.mark.statistical
+def test_all_tests_together_are_wrong_in_at_most_five_percent_of_audits():
+    # curve, model-free bound and noise probe on a correct mechanism; a correct pipeline fails with probability 1e-6
+    claim, n_audits, rng = params(4.0), 300, np.random.default_rng(6)
+    mu = 20**0.5 / claim.noise_multiplier
+    wrong = sum(
+        canary_report(
+            [outcome(mu, n=200, seed=1000 + seed)],
+            params=claim,
+            delta=DELTA,
+            idle_noise=rng.normal(0, claim.noise_multiplier, (20, 30)),
+        )
+        .claim_verdict()
+        .outcome
+        == "violated"
+        for seed in range(n_audits)
+    )
+    assert wrong <= binom.ppf(1 - 1e-6, n_audits, 0.05)
+
+
 @pytest.mark.statistical
 @pytest.mark.parametrize("game", ["one_run", "many_runs"])
 def test_correct_training_is_called_violated_in_at_most_five_percent_of_audits(game):
     # mu = .925 is exactly epsilon 4; a correct pipeline fails with probability 1e-6
-    from scipy.stats import binom
-
     claim, n_audits = params(4.0), 300
     mu = 20**0.5 / claim.noise_multiplier
     wrong = sum(
@@ -121,16 +176,8 @@ def test_the_first_outcome_carries_the_verdict():
 
 def test_a_report_survives_json_and_is_rendered_everywhere():
     noise = np.random.default_rng(4).normal(0, params(4.0).noise_multiplier, (20, 50))
-    probe = noise_probe(
-        noise,
-        noise_multiplier=params(4.0).noise_multiplier,
-        max_grad_norm=1.0,
-        confidence=0.95,
-        sample_rate=1.0,
-        delta=DELTA,
-    )
     control = outcome(50.0, seed=1)
-    report = canary_report([outcome(0.5)], params=params(4.0), delta=DELTA, noise_probe=probe, control=control)
+    report = canary_report([outcome(0.5)], params=params(4.0), delta=DELTA, idle_noise=noise, control=control)
     text = report_to_json(report)
     assert report_to_json(report_from_dict(json.loads(text))) == text
     page, markdown = render_html(report), render_markdown(report)
