@@ -1,7 +1,7 @@
 """Gradient canaries in the batched trainer: they enter before the clip, and every step's noisy sum is looked at.
 
-A white-box auditor knows all but the coins and the noise, so also the clipped sum of the other records; it is subtracted.
-What is left of a step's sum, projected on a canary's direction and counted in clips, is N(0, s^2) without the canary and
+A canary is clipped by the trainer's own factors and added to the sum that the optimizer gets. A white-box auditor knows
+all but the coins and the noise, so also the clipped sum of the other records; it is subtracted. What is left of that sum, projected on a canary's direction and counted in clips, is N(0, s^2) without the canary and
 N(1, s^2) with it (s the noise multiplier), for canaries of at least the clip's length.
 """
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from privaudit.data.gradient_canaries import GradientCanaries
 from privaudit.errors import ShapeError, UnsupportedError
-from privaudit.training.ensemble_step import clip_factors
+from privaudit.training.ensemble_step import EnsembleStep
 from privaudit.training.recipe import Recipe
 from privaudit.training.stacked_network import StackedNetwork
 
@@ -27,8 +27,6 @@ class CanaryObserver:
         recipe: with ``dp``; a canary that is in is sampled at the recipe's rate in every step.
         seeds: one per model, of the sampling of its canaries.
         idle: ``(n_idle,)`` coordinates whose noise is kept.
-        is_undisturbed: no record has a gradient where canaries and idle coordinates lie (weights of features that are
-            always 0): the sums are looked at as they are, and nothing is subtracted.
 
     Attributes:
         projections: per step ``(n_models, n_canaries)`` float64, in clips.
@@ -51,7 +49,6 @@ class CanaryObserver:
         recipe: Recipe,
         seeds: list[int],
         idle: NDArray[np.int64] | None = None,
-        is_undisturbed: bool = False,
     ) -> None:
         """Draw nothing yet; keep one generator per model."""
         if recipe.dp is None or recipe.expected_batch_size is None or recipe.sample_rate is None:
@@ -64,29 +61,21 @@ class CanaryObserver:
         self._clip, self._rate = recipe.dp.max_grad_norm, recipe.sample_rate
         self._unit = self._clip / recipe.expected_batch_size  # a clip, in the mean gradient
         self._generators = [np.random.default_rng(seed) for seed in seeds]
-        self._is_undisturbed = is_undisturbed
         self._idle = np.zeros(0, dtype=np.int64) if idle is None else idle
         self._directions: torch.Tensor | None = None
-        self._noise: torch.Tensor | None = None
         self.projections: list[NDArray[np.float64]] = []
         self.sampled: list[NDArray[np.bool_]] = []
         self.idle_noise: list[NDArray[np.float64]] = []
 
-    def noise_drawn(self, stacked: StackedNetwork) -> None:
-        """Keep the noise, which is what is left once the known sums are subtracted."""
-        self._noise = _by_model(stacked)
-
-    def summed(self, stacked: StackedNetwork) -> None:
-        """Add this step's canaries to the sums and project what is left of them."""
-        assert self._noise is not None
+    def summed(self, step: EnsembleStep, known: torch.Tensor) -> None:
+        """Add this step's canaries to the sums, and project what is left of them without the known ones."""
         if self._directions is None:
-            self._directions = self._on(stacked)
+            self._directions = self._on(step.stacked)
         batch = self._draw()
         sign = self._canaries.sign(len(self.sampled))
-        weights = torch.from_numpy(batch).to(self._directions) * (sign * self._added_length() * self._unit / self._clip)
-        added = weights @ self._directions
-        left = (_by_model(stacked) if self._is_undisturbed else self._noise) + added
-        self._add(stacked, added)
+        length = sign * self._clipped_length(step) * self._unit / self._clip
+        self._add(step.stacked, (torch.from_numpy(batch).to(self._directions) * length) @ self._directions)
+        left = _by_model(step.stacked, step.stacked.gradients - known)
         seen = (left @ self._directions.T).cpu().numpy().astype(np.float64)
         self.projections.append(sign * seen / self._unit)
         self.sampled.append(batch)
@@ -101,10 +90,10 @@ class CanaryObserver:
         drawn = np.stack([rng.random(n_canaries) < self._rate for rng in self._generators])
         return np.asarray(self._is_in & drawn)
 
-    def _added_length(self) -> float:
-        """Return the length that the clip leaves of a canary."""
+    def _clipped_length(self, step: EnsembleStep) -> float:
+        """Return the length that the trainer's clip leaves of a canary."""
         norm = torch.tensor([self._canaries.norm * self._clip], dtype=torch.float64)
-        return float((norm * clip_factors(norm.clone(), self._clip))[0])
+        return float((norm * step.clip_factors(norm.clone()))[0])
 
     def _on(self, stacked: StackedNetwork) -> torch.Tensor:
         directions = torch.tensor(self._canaries.directions).to(stacked.gradients)
@@ -122,9 +111,10 @@ class CanaryObserver:
             start += size
 
 
-def _by_model(stacked: StackedNetwork) -> torch.Tensor:
-    """Return ``(n_models, n_weights)`` what the buffer of gradients holds now."""
-    return torch.cat([block.reshape(stacked.n_models, -1) for block in stacked.blocks.values()], dim=1)
+def _by_model(stacked: StackedNetwork, buffer: torch.Tensor) -> torch.Tensor:
+    """Return ``(n_models, n_weights)`` numbers in the order of the buffer of gradients, which goes weight by weight."""
+    parts = torch.split(buffer, [block.numel() for block in stacked.blocks.values()])
+    return torch.cat([part.reshape(stacked.n_models, -1) for part in parts], dim=1)
 
 
 def idle_coordinates(canaries: GradientCanaries, *, most: int = MOST_IDLE, seed: int = 0) -> NDArray[np.int64]:

@@ -45,12 +45,13 @@ class ModelStream:
 class StepObserver(Protocol):
     """Looks at every step of a group, and may add to its sums before the optimizer sees them."""
 
-    def noise_drawn(self, stacked: StackedNetwork) -> None:
-        """Look at the buffer of gradients, which holds this step's noise and nothing else (0 without noise)."""
-        ...
+    def summed(self, step: EnsembleStep, known: torch.Tensor) -> None:
+        """Look at the buffer of gradients with the step's noisy sums, and add to it.
 
-    def summed(self, stacked: StackedNetwork) -> None:
-        """Look at the buffer with the clipped sums of the batches added to the noise, and add to it."""
+        Args:
+            step: that made the sums; the buffer is that of its stacked network.
+            known: the sums of the same batches without noise, formed apart, in the order of the buffer.
+        """
         ...
 
 
@@ -77,7 +78,7 @@ def train_ensemble(
         most_records: records per model in one pass; a larger batch takes several passes, with the same sums.
         precision: of the products in forward and backward pass.
         compiled: compile what lies between the layers with weights; needs a C++ compiler on a CPU.
-        observer: called twice in every step, for audits of the trainer itself.
+        observer: called in every step, for audits of the trainer itself; it doubles the price of a step.
 
     Raises:
         NotBatchableError: if the networks cannot be trained as one.
@@ -94,17 +95,23 @@ def train_ensemble(
         for number, (width, is_full) in enumerate(zip(*_shape_of_steps(block), strict=True)):
             rate = next(rates, rate)  # a model with more batches than the schedule stays at its end
             optimizer.param_groups[0]["lr"] = rate
+            batch = rows[number, :, :width], None if is_full else sizes[number]
+            known = None if observer is None else known_sums(step, *batch)
             has_noise = noise.fill()
-            if observer is not None:
-                if not has_noise:
-                    stacked.gradients.zero_()
-                observer.noise_drawn(stacked)
-            step.add_gradients(rows[number, :, :width], None if is_full else sizes[number], keep=has_noise)
-            if observer is not None:
-                observer.summed(stacked)
+            step.add_gradients(*batch, keep=has_noise)
+            if observer is not None and known is not None:
+                observer.summed(step, known)
             optimizer.step()
             for model in block.ending(number):
                 stacked.write_back(model)
+
+
+def known_sums(step: EnsembleStep, rows: torch.Tensor, sizes: torch.Tensor | None) -> torch.Tensor:
+    """Return what a step's buffer holds without noise, and leave random numbers (dropout) as if it had not been formed."""
+    device = step.stacked.gradients.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        step.add_gradients(rows, sizes, keep=False)
+    return step.stacked.gradients.clone()
 
 
 def _blocks(streams: Sequence[ModelStream], recipe: Recipe) -> Iterator[GroupBatches]:

@@ -113,7 +113,16 @@ class EnsembleStep:
             if isinstance(layer, StackedLinear) and layer.reads(inputs):
                 layer.input_norms = self._square_norms.index_select(0, places).view(total.shape)
             total += layer.square_norms(part)
-        return clip_factors(total.sqrt_(), self.recipe.dp.max_grad_norm).mul_(weights)
+        return self.clip_factors(total.sqrt_()).mul_(weights)
+
+    def clip_factors(self, norms: torch.Tensor) -> torch.Tensor:
+        """Return what gradients of these norms are multiplied by; whatever enters a sum goes through here.
+
+        Args:
+            norms: of any shape.
+        """
+        assert self.recipe.dp is not None
+        return clip_factors(norms, self.recipe.dp.max_grad_norm)
 
 
 def clip_factors(norms: torch.Tensor, clip: float) -> torch.Tensor:

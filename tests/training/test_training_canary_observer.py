@@ -108,16 +108,6 @@ def test_projections_are_one_apart_at_the_noise_of_the_claim():
     assert abs(seen.mean()) < 6 * 2.0 / np.sqrt(seen.size)
 
 
-def test_undisturbed_sums_are_read_as_they_are():
-    first_input = [D_IN * unit for unit in range(4)]  # weights of the input that is always 0
-    canaries = make_gradient_canaries("coordinate", weights=WEIGHTS, n_canaries=4, coordinates=first_input)
-    is_in, settings = coins(4, 6), recipe(noise=1.0, steps=6)
-    subtracted, one = trained(settings, canaries, is_in)
-    as_is, two = trained(settings, canaries, is_in, is_undisturbed=True)
-    np.testing.assert_array_equal(subtracted, as_is)
-    np.testing.assert_allclose(np.stack(one.projections), np.stack(two.projections), atol=1e-5)
-
-
 def test_the_final_weights_hold_the_sum_of_all_steps_where_nothing_disturbs():
     # an observation of the trainer's own result, not of its buffers
     first_input = [D_IN * unit for unit in range(4)]
