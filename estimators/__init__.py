@@ -2,7 +2,7 @@
 
 Where to look: counts ``clopper_pearson_bound``, ``jeffreys_bound``, ``katz_log_bound`` (on ``rate_rectangle``, ``rates``),
 ``posterior*``; guesses ``one_run_bound``, ``fdp_one_run_bound`` (on ``guesses``, ``tied_guesses``); Gaussian mechanisms
-``gaussian_tradeoff``, ``gaussian_dp_bound``, ``subsampled_step_bound``; claims ``claimed_curve`` (on ``curve_*``), ``noise_probe_bound``, ``sensitivity_probe``; rounds ``betting*``; several challenges per model
+``gaussian_tradeoff``, ``gaussian_dp_bound``, ``subsampled_step_bound``; claims ``claimed_curve`` (on ``curve_*``), ``noise_probe_bound``, ``batch_sizes``, ``sensitivity_probe``; rounds ``betting*``; several challenges per model
 ``challenge_*``; scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``tpr_bounds``;
 from above ``accounting``, ``privacy_loss`` (on ``composed_*``, ``loss_*``, ``poisson_run``), ``renyi_bound``, ``last_iterate``,
 ``tradeoff``, ``bayes_security_bound``, ``attribute_bound``, ``calibrate``, ``guarantees``; planning ``power*``.
@@ -15,6 +15,7 @@ from privaudit.estimators.attribute_bound import (
     attribute_clt_mu_squared,
     gradient_diameter,
 )
+from privaudit.estimators.batch_sizes import SamplingProbe, sampling_probe
 from privaudit.estimators.bayes_security_bound import BayesSecurity, bayes_security, sample_rate_to_noise
 from privaudit.estimators.betting import BettingSequence
 from privaudit.estimators.calibrate import noise_for_advantage, noise_for_epsilon, noise_for_tpr
@@ -82,6 +83,7 @@ __all__ = [
     "OneRunCurveTest",
     "OverDispersion",
     "PowerPlan",
+    "SamplingProbe",
     "SensitivityProbe",
     "Split",
     "TwoSidedGuesses",
@@ -136,6 +138,7 @@ __all__ = [
     "region_area",
     "roc_curve",
     "sample_rate_to_noise",
+    "sampling_probe",
     "subsampled_gaussian_step",
     "tpr_at_fpr",
     "tpr_interval",

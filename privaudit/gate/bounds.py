@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from privaudit.errors import ClaimError
-from privaudit.estimators import one_run
-from privaudit.types import AuditReport, EpsilonEstimate, EstimateKind, PrivacyClaim, Validity
+from privaudit.estimators import clopper_pearson, one_run
+from privaudit.types import AuditReport, ConfusionCounts, EpsilonEstimate, EstimateKind, PrivacyClaim, Validity
 
 COUNTS = ("n_canaries", "n_guesses", "n_correct")
+RATES = ("tp", "fn", "fp", "tn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +71,8 @@ def joint_bound(estimates: Sequence[EpsilonEstimate], confidence: float) -> Boun
 def at_confidence(estimate: EpsilonEstimate, confidence: float) -> EpsilonEstimate | None:
     """Return the estimate at another confidence, or ``None`` if that cannot be had.
 
-    A one-run estimate is computed anew from its counts; any other counts only if it was made at this confidence or
-    a higher one.
+    A one-run estimate, and one of two error rates at a threshold chosen on other scores, is computed anew from its
+    counts; any other counts only if it was made at this confidence or a higher one.
     """
     if estimate.method == "one_run" and all(name in estimate.diagnostics for name in COUNTS):
         n_canaries, n_guesses, n_correct = (int(estimate.diagnostics[name]) for name in COUNTS)
@@ -79,6 +80,10 @@ def at_confidence(estimate: EpsilonEstimate, confidence: float) -> EpsilonEstima
         each = shared_confidence(confidence, int(estimate.diagnostics.get("n_candidates", 1)))
         bound = one_run(n_canaries, n_guesses, n_correct, delta=estimate.delta, confidence=each)
         return replace(estimate, lower=bound.lower, ceiling=bound.ceiling, confidence=confidence)
+    if estimate.method == "clopper_pearson" and all(name in estimate.diagnostics for name in (*RATES, "n_chosen_on")):
+        counts = ConfusionCounts(**{name: int(estimate.diagnostics[name]) for name in RATES})
+        made = clopper_pearson(counts, delta=estimate.delta, confidence=confidence, neighbouring=estimate.neighbouring)
+        return replace(estimate, lower=made.lower, ceiling=made.ceiling, confidence=confidence)
     return estimate if estimate.confidence >= confidence else None
 
 

@@ -33,7 +33,10 @@ def curve_outcome(
     assert report.claim is not None
     own = report.claim_verdict()
     p_value = own.numbers.get("noise_p_value") if own else None
-    shares = verdict_shares(confidence, has_curve=True, has_noise=p_value is not None)
+    sampling = own.numbers.get("sampling_p_value") if own else None
+    shares = verdict_shares(
+        confidence, has_curve=True, has_noise=p_value is not None, has_sampling=sampling is not None
+    )
     bound, is_refuted = primary_bound(report, shares.bound), _is_refuted(report, counts, shares.curve)
     numbers: dict[str, float | None] = {
         "lower": None if bound.problem else bound.lower,
@@ -42,6 +45,7 @@ def curve_outcome(
         "control_lower": own.numbers.get("control_lower") if own else None,
         "curve_refuted": float(is_refuted),
         "noise_p_value": p_value,
+        "sampling_p_value": sampling,
         "confidence": confidence,
     }
     if not bound.problem and bound.lower > report.claim.epsilon:
@@ -50,16 +54,27 @@ def curve_outcome(
         return "violated", numbers, "The outcomes refute the accountant's curve behind the claim."
     if p_value is not None and p_value < 1.0 - shares.noise:
         return "violated", numbers, "The noise of the steps is smaller than claimed (noise probe)."
+    if sampling is not None and sampling < 1.0 - shares.sampling:
+        return "violated", numbers, "The batches are no Poisson samples of the claimed rate (sampling probe)."
     if own is not None and own.numbers.get("sensitivity_refuted"):
         return "violated", numbers, "One canary moves a step's sum by more than the clip (sensitivity probe)."
     if own is None or own.outcome != "consistent":
         reason = own.reason if own else "The report holds no verdict."
         return "too_weak", numbers, f"At {confidence:g} the claim is not refuted, but the report says: {reason}"
+    if not _is_seen_on_control(report, shares.curve):
+        reason = f"At {confidence:g} the control does not refute the curve either: more canaries or runs are needed."
+        return "too_weak", numbers, reason
     return (
         "consistent",
         numbers,
         "The accountant's curve is not refuted, and the control shows that it could have been.",
     )
+
+
+def _is_seen_on_control(report: AuditReport, confidence: float) -> bool:
+    attack = (report.provenance.get("primary") or {}).get("attack")
+    found = [control.params["curve"] for control in report.controls if control.attack == attack and control.params]
+    return any(_is_refuted(report, counts, confidence) for counts in found)
 
 
 def _is_refuted(report: AuditReport, counts: Mapping[str, Any], confidence: float) -> bool:

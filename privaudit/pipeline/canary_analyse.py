@@ -1,5 +1,6 @@
 """Right of the seam of a canary audit: from the played groups to its report, without torch."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from privaudit.config import AuditConfig
 from privaudit.config.canaries import CanaryConfig
 from privaudit.errors import StoreError
-from privaudit.pipeline.canary_outcome import CanaryOutcome
+from privaudit.pipeline.canary_outcome import AS_GRADIENTS, CanaryOutcome
 from privaudit.pipeline.canary_report import canary_report
 from privaudit.pipeline.canary_sequential import sequential_report
 from privaudit.pipeline.canary_steps import step_bound_of
@@ -18,9 +19,10 @@ from privaudit.pipeline.stored import stored_claim, stored_config
 from privaudit.store.canary_folder import PlayedFolder
 from privaudit.store.folder import AuditFolder
 from privaudit.store.manifest import Manifest, digest, read_manifest
-from privaudit.types import AuditReport
+from privaudit.types import AuditReport, DpSgdParams
 
 SAME_START = "All runs of the game start from the same weights, which are public; batches and noise are each run's own."
+ORTHOGONAL = ("coordinate", "alternating")  # kinds of which no canary has a part in another's direction
 PAIRS_BETWEEN_LOOKS = 10  # bets hold at every look; fewer looks only save time
 
 
@@ -61,16 +63,19 @@ def analyse_canaries(out: Path, *, changes: AuditConfig | None = None) -> AuditR
     played = _read(out, "group", groups)
     control = None
     if config.control.n_models and not PlayedFolder(out, "control").missing(groups):
-        control = outcome_of(PlayedFolder(out, "control").read(groups), canaries)
+        silent = replace(params, noise_multiplier=0.0)
+        control = outcome_of(PlayedFolder(out, "control").read(groups), canaries, silent)
     return canary_report(
-        [outcome_of(played, canaries)],
+        [outcome_of(played, canaries, params)],
         params=params,
         delta=_delta(manifest),
         confidence=config.confidence,
         idle_noise=played["idle_noise"] / params.max_grad_norm,
         step_bound=step_bound_of(
             played["projections"], played["sampled"], params, delta=delta, confidence=config.confidence
-        ),
+        )
+        if canaries.kind in ORTHOGONAL
+        else None,
         control=control,
         name=_name(manifest),
         data_digest=manifest.data["digest"],
@@ -104,16 +109,23 @@ def stopped_after(out: Path, n_played: int, *, confidence: float | None = None) 
     if there != list(range(len(there))) or not there:
         return None
     scores = folder.read(there)["scores"][:, 0]
-    stopped = play_until_decided(
-        scores[0::2],
-        scores[1::2],
-        claim=claim.epsilon,
-        delta=claim.delta,
-        confidence=config.confidence if confidence is None else confidence,
-        n_runs=canaries.n_runs,
-        group=PAIRS_BETWEEN_LOOKS,
-    )
-    return stopped if stopped.is_decided or len(there) == n_groups(manifest, canaries) else None
+
+    def at(level: float) -> Stopped:
+        return play_until_decided(
+            scores[0::2],
+            scores[1::2],
+            claim=claim.epsilon,
+            delta=claim.delta,
+            confidence=level,
+            n_runs=canaries.n_runs,
+            group=PAIRS_BETWEEN_LOOKS,
+        )
+
+    stopped = at(config.confidence)
+    if not stopped.is_decided and len(there) < n_groups(manifest, canaries):
+        return None
+    # bets hold wherever a game ended, so also at a confidence at which it would have gone on
+    return stopped if confidence in (None, config.confidence) else at(confidence)
 
 
 def _sequential_control(out: Path, stopped: Stopped, manifest: Manifest, config: AuditConfig) -> Stopped | None:
@@ -139,8 +151,14 @@ def _sequential_control(out: Path, stopped: Stopped, manifest: Manifest, config:
     )
 
 
-def outcome_of(played: dict[str, NDArray[Any]], canaries: CanaryConfig) -> CanaryOutcome:
-    """Return the outcome of a game from its arrays."""
+def outcome_of(played: dict[str, NDArray[Any]], canaries: CanaryConfig, params: DpSgdParams) -> CanaryOutcome:
+    """Return the outcome of a game from its arrays.
+
+    Args:
+        played: from the game's folder.
+        canaries: the game.
+        params: of the training that was played.
+    """
     is_many = canaries.game == "many_runs"
     own = np.s_[:, 0] if is_many else np.s_[0]
     return CanaryOutcome(
@@ -149,8 +167,9 @@ def outcome_of(played: dict[str, NDArray[Any]], canaries: CanaryConfig) -> Canar
         is_in=played["is_in"][own],
         game=canaries.game,
         access="white_box" if canaries.is_gradient else "score",
-        is_independent=is_many or canaries.kind in ("coordinate", "alternating"),
-        notes=(),
+        is_independent=is_many or canaries.kind in ORTHOGONAL,
+        params=params,
+        notes=(AS_GRADIENTS,) if canaries.is_gradient else (),
     )
 
 

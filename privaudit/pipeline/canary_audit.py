@@ -12,9 +12,10 @@ from privaudit.data.record_canaries import RecordCanaries, make_record_canaries
 from privaudit.errors import ConfigError, ShapeError, UnsupportedError
 from privaudit.pipeline.canary_audit_outcomes import black_box_outcome, final_outcome, trajectory_outcome
 from privaudit.pipeline.canary_outcome import CanaryOutcome
+from privaudit.pipeline.canary_probes import Batches
 from privaudit.pipeline.canary_report import canary_report
 from privaudit.pipeline.canary_steps import step_bound_of
-from privaudit.types import AuditReport, DpSgdParams
+from privaudit.types import AuditReport, DpSgdParams, EpsilonEstimate
 from privaudit.validate import nearest
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class CanaryAudit:
         self._engine: PrivacyEngine | None = None
         self._facts: dict[str, Any] = {}
         self._notes: list[str] = []
+        self._untested: list[str] = []
+        self._n_records: int | None = None
 
     @property
     def is_gradient(self) -> bool:
@@ -137,7 +140,12 @@ class CanaryAudit:
             UnsupportedError: if record canaries were not inserted, or the optimizer forms no per-record gradients.
         """
         from privaudit.training.opacus_canaries import OpacusCanaries
-        from privaudit.training.opacus_canaries_notes import notes_on_sampling, sample_rate_of
+        from privaudit.training.opacus_canaries_notes import (
+            n_records_of,
+            notes_on_divisor,
+            sample_rate_of,
+            untested_sampling,
+        )
 
         if not self.is_gradient and self._records is None:
             raise UnsupportedError(
@@ -168,7 +176,9 @@ class CanaryAudit:
         )
         self._facts |= {"sample_rate": rate, "loader": type(loader).__name__, "max_grad_norm": self._steps.clip}
         self._facts["expected_batch_size"] = optimizer.expected_batch_size
-        self._notes += notes_on_sampling(optimizer, loader)
+        self._n_records = n_records_of(loader)
+        self._notes += notes_on_divisor(optimizer, loader)
+        self._untested = untested_sampling(loader)
 
     def detach(self) -> None:
         """Stop watching: the optimizer trains on without canaries. What was seen is kept."""
@@ -205,7 +215,7 @@ class CanaryAudit:
         """
         is_in = np.array(self.coins.is_in)
         if not self.is_gradient:
-            return [black_box_outcome(*self._scored(model), is_in)]
+            return [black_box_outcome(*self._scored(model), is_in, self.claimed())]
         return [
             trajectory_outcome(
                 self._attached(),
@@ -277,19 +287,29 @@ class CanaryAudit:
             delta=delta,
             confidence=confidence,
             idle_noise=self.idle_noise(),
+            batches=self._batches(),
             sensitivity=steps.sensitivity,
-            step_bound=step_bound_of(
-                np.stack(steps.projections) if steps.projections else np.zeros((0, 0)),
-                np.stack(steps.sampled),
-                claim,
-                delta=delta,
-                confidence=confidence,
-            ),
+            step_bound=self._step_bound(claim, delta, confidence),
+            untested=tuple(self._untested),
             control=control,
             name=name,
             data_digest=self.coins.digest,
             provenance={"canaries": {"kind": self.kind, "norm": self.norm, "n": len(self.coins.keys), **self._facts}},
             notes=tuple(self._notes),
+        )
+
+    def _batches(self) -> Batches | None:
+        if self._n_records is None:
+            return None
+        return Batches(np.array(self._attached().sizes, dtype=np.int64), self._n_records)
+
+    def _step_bound(self, claim: DpSgdParams, delta: float, confidence: float) -> EpsilonEstimate | None:
+        """Single steps say something only of canaries that do not move each other's scores."""
+        steps = self._attached()
+        if not self._facts.get("is_orthogonal"):
+            return None
+        return step_bound_of(
+            np.stack(steps.projections), np.stack(steps.sampled), claim, delta=delta, confidence=confidence
         )
 
     def _attached(self) -> "OpacusCanaries":

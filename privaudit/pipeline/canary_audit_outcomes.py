@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.data.record_canaries import RecordCanaries
-from privaudit.pipeline.canary_outcome import CanaryOutcome
+from privaudit.pipeline.canary_outcome import AS_GRADIENTS, CanaryOutcome
 from privaudit.types import DpSgdParams
 
 if TYPE_CHECKING:
@@ -44,16 +44,21 @@ def trajectory_outcome(
         game="one_run",
         access="white_box",
         is_independent=is_independent,
+        params=claim,
+        notes=(AS_GRADIENTS,),
     )
 
 
-def black_box_outcome(model: "torch.nn.Module", records: RecordCanaries, is_in: NDArray[np.uint8]) -> CanaryOutcome:
+def black_box_outcome(
+    model: "torch.nn.Module", records: RecordCanaries, is_in: NDArray[np.uint8], claim: DpSgdParams
+) -> CanaryOutcome:
     """Score record canaries by minus their loss at the end.
 
     Args:
         model: trained; it is left in its mode.
         records: the canaries.
         is_in: ``(n_canaries,)`` coins.
+        claim: the training's parameters by its own record.
     """
     from privaudit.scoring.query import query_logits
     from privaudit.scoring.signals import signals_from_logits
@@ -62,7 +67,7 @@ def black_box_outcome(model: "torch.nn.Module", records: RecordCanaries, is_in: 
     logits = query_logits(model, _inputs(model, records))
     model.train(was_training)
     scores = signals_from_logits(logits, np.array(records.labels))["negative_loss"][:, 0]
-    return CanaryOutcome(name="black_box", scores=scores, is_in=is_in, game="one_run")
+    return CanaryOutcome(name="black_box", scores=scores, is_in=is_in, game="one_run", params=claim)
 
 
 def final_outcome(

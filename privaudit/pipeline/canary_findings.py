@@ -1,36 +1,67 @@
 """Outcomes of canaries, the test of the claimed curve and single steps, as findings of a report."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from privaudit.estimators import CurveTest, OneRunCurveTest
+from privaudit.pipeline.canary_bounds import claimed_curve_test, family_bounds, model_free_bound
 from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.pipeline.findings import attack_finding
-from privaudit.types import AttackResult, EpsilonEstimate, Finding, Metric
+from privaudit.types import AttackResult, DpSgdParams, EpsilonEstimate, Finding, Metric, Neighbouring
 
 
-def outcome_finding(
+class Evidence(NamedTuple):
+    """What one outcome says.
+
+    Attributes:
+        bound: the model-free bound.
+        curve: the test of the claimed curve, or ``None``.
+        finding: both with the bounds of families, for the report.
+    """
+
+    bound: EpsilonEstimate
+    curve: CurveTest | OneRunCurveTest | None
+    finding: Finding
+
+
+def outcome_evidence(
     outcome: CanaryOutcome,
-    estimates: tuple[EpsilonEstimate, ...],
-    curve: CurveTest | OneRunCurveTest | None,
+    *,
+    params: DpSgdParams | None,
+    delta: float,
+    neighbouring: Neighbouring,
+    bound_at: float,
+    curve_at: float,
     confidence: float,
-) -> Finding:
-    """Put an outcome, its bounds and the test of the claimed curve into a finding.
+    is_for_verdict: bool,
+) -> Evidence:
+    """Bound epsilon by an outcome, and test the claimed curve.
 
     Args:
         outcome: of the game.
-        estimates: its bounds, the model-free one first.
-        curve: the test of the claimed curve, or ``None``; its counts are kept, so that a gate can repeat it.
-        confidence: of the intervals of rates.
+        params: the claimed mechanism, or ``None``: then no curve is tested.
+        delta: the delta of the bounds.
+        neighbouring: the relation that the coins realise.
+        bound_at: confidence of the model-free bound.
+        curve_at: confidence of the test of the curve.
+        confidence: of intervals of rates and of bounds of families, each alone.
+        is_for_verdict: whether the test of the curve counts for the verdict; the report says so where it does not.
     """
-    finding = attack_finding(outcome_result(outcome), estimates, confidence=confidence)
-    return replace(
+    bound = model_free_bound(outcome, delta=delta, confidence=bound_at, neighbouring=neighbouring)
+    curve = None
+    if params is not None:
+        curve = claimed_curve_test(outcome, params=params, confidence=curve_at, neighbouring=neighbouring)
+    families = family_bounds(outcome, params=params, delta=delta, confidence=confidence, neighbouring=neighbouring)
+    finding = attack_finding(outcome_result(outcome), (bound, *families), confidence=confidence)
+    finding = replace(
         finding,
         id=f"{outcome.name}-{outcome.game}",
-        params={"game": outcome.game, "is_independent": outcome.is_independent, **_curve_counts(curve)},
-        metrics=(*finding.metrics, *_curve_metrics(curve)),
+        params={"game": outcome.game, "is_independent": outcome.is_independent, **curve_counts_of(curve)},
+        metrics=(*finding.metrics, *_curve_metrics(curve, is_for_verdict=is_for_verdict)),
     )
+    return Evidence(bound, curve, finding)
 
 
 def outcome_result(outcome: CanaryOutcome) -> AttackResult:
@@ -48,7 +79,7 @@ def outcome_result(outcome: CanaryOutcome) -> AttackResult:
     )
 
 
-def _curve_counts(curve: CurveTest | OneRunCurveTest | None) -> dict[str, dict[str, int]]:
+def curve_counts_of(curve: CurveTest | OneRunCurveTest | None) -> dict[str, dict[str, int]]:
     """Return the counts behind the test of the curve, from which a gate makes it anew at its own confidence."""
     if curve is None:
         return {}
@@ -57,22 +88,21 @@ def _curve_counts(curve: CurveTest | OneRunCurveTest | None) -> dict[str, dict[s
     return {"curve": {name: int(getattr(curve, name)) for name in ("n_canaries", "n_guesses", "n_correct")}}
 
 
-def _curve_metrics(curve: CurveTest | OneRunCurveTest | None) -> tuple[Metric, ...]:
+def _curve_metrics(curve: CurveTest | OneRunCurveTest | None, *, is_for_verdict: bool) -> tuple[Metric, ...]:
     """Say how far the measured rates are beyond the claimed curve."""
     if curve is None:
         return ()
+    alone = "" if is_for_verdict else "; at its own confidence, not for the verdict"
     if isinstance(curve, CurveTest):
         rule = (
             f"lower end of the true positive rate less the most that the claimed mechanism allows at the upper end of the "
-            f"false positive rate, {curve.fpr_upper:.4g}; above 0 the accountant's curve is refuted"
+            f"false positive rate, {curve.fpr_upper:.4g}; above 0 the accountant's curve is refuted{alone}"
         )
         value = curve.tpr_lower - curve.tpr_allowed
         return (
             Metric(name="tpr_beyond_claim", at=curve.fpr_upper, value=value, confidence=curve.confidence, rule=rule),
         )
-    rule = (
-        f"right guesses less the {curve.least_refuting} that refute the accountant's curve; at or above 0 it is refuted"
-    )
+    rule = f"right guesses less the {curve.least_refuting} that refute the accountant's curve; at or above 0 it is refuted{alone}"
     beyond = float(curve.n_correct - curve.least_refuting)
     return (Metric(name="guesses_beyond_claim", value=beyond, confidence=curve.confidence, rule=rule),)
 

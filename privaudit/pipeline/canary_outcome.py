@@ -1,18 +1,23 @@
 """What a game with canaries gave: scores, the coins, and what may be assumed of them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.errors import ShapeError
+from privaudit.errors import ConfigError, ShapeError
+from privaudit.types import DpSgdParams
 from privaudit.types.design import Access
 from privaudit.types.frozen import set_array
 from privaudit.validate import check_both_worlds, check_scores
 
 CanaryGame = Literal["one_run", "many_runs"]
 CONTROL_NAME = "noise 0, clip kept"
+AS_GRADIENTS = (
+    "Canaries enter as gradients, and the audit draws them for each batch at the stated rate: they test clip and noise, not "
+    "how records are drawn or how a record's gradient is formed."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,6 +32,7 @@ class CanaryOutcome:
         access: what the attacker saw.
         is_independent: outcomes are independent trials under the claimed mechanism: many runs, or orthogonal gradient
             canaries of one run with the background subtracted.
+        params: what the training that gave it did by its own record, or ``None`` where that is not known.
         notes: what a reader must know.
 
     Raises:
@@ -40,6 +46,7 @@ class CanaryOutcome:
     game: CanaryGame = "one_run"
     access: Access = "score"
     is_independent: bool = False
+    params: DpSgdParams | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
@@ -56,3 +63,29 @@ class CanaryOutcome:
         """Scores with the canary in training, and without."""
         member = self.is_in.astype(bool)
         return self.scores[member], self.scores[~member]
+
+
+def check_control(control: CanaryOutcome, first: CanaryOutcome, params: DpSgdParams | None) -> None:
+    """Refuse as a control what is no training without noise under the same clip, sampling and steps.
+
+    Args:
+        control: the outcome.
+        first: the outcome that carries the verdict.
+        params: the claimed mechanism, or ``None``.
+
+    Raises:
+        ConfigError: says what differs.
+    """
+    if (control.name, control.game) != (first.name, first.game):
+        raise ConfigError(
+            f"the control is of {control.name} in the game {control.game}, the audit of {first.name} in {first.game}; take "
+            "the first outcome of the same audit with noise 0.",
+            key="control",
+        )
+    if control.params is None or params is None:
+        return
+    wanted = replace(params, noise_multiplier=0.0)
+    if control.params != wanted:
+        raise ConfigError(
+            f"the control must have been trained with {wanted}; it was with {control.params}.", key="control"
+        )

@@ -1,7 +1,16 @@
-"""The two cheap checks beside the statistical ones, as findings of a report."""
+"""The cheap checks beside the scores: of noise, of batch sizes, of the clip. What they say, and as findings of a report."""
 
-from privaudit.estimators import NoiseProbe, SensitivityProbe
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.estimators import NoiseProbe, SamplingProbe, SensitivityProbe
 from privaudit.types import Finding, Metric
+
+NOISE_REFUTED = "The audit refutes the noise that the accountant counts on"
+SAMPLING_REFUTED = "The audit refutes the Poisson sampling that the accountant counts on"
+CLIP_REFUTED = "The audit refutes the clip that the accountant counts on"
 
 CONDITIONAL = (
     "The noise probe says how much noise the steps added to idle coordinates. Its epsilon is conditional: it assumes "
@@ -11,6 +20,71 @@ SENSITIVITY = (
     "The sensitivity probe takes one step with noise 0, with and without a canary, and measures how far the sum moves in "
     "units of the clip; more than 1 contradicts the accountant. It says nothing about the noise."
 )
+SAMPLING = (
+    "The sampling probe looks at the sizes of the batches alone: a higher rate than stated, or batches of a fixed size, are "
+    "no Poisson samples. It does not see which records were drawn."
+)
+
+
+class Batches(NamedTuple):
+    """Sizes of the batches of a training run.
+
+    Attributes:
+        sizes: ``(n_steps,)`` records in each.
+        n_records: of the training set.
+    """
+
+    sizes: NDArray[np.int64]
+    n_records: int
+
+
+class Probes(NamedTuple):
+    """What was probed beside the scores; ``None`` where it was not.
+
+    Attributes:
+        noise: of idle coordinates.
+        sampling: of the sizes of batches.
+        sensitivity: of one step without noise.
+    """
+
+    noise: NoiseProbe | None = None
+    sampling: SamplingProbe | None = None
+    sensitivity: SensitivityProbe | None = None
+
+    def numbers(self) -> dict[str, float | None]:
+        """Return what a verdict, and a gate after it, compares."""
+        found: dict[str, float | None] = {}
+        if self.noise is not None:
+            found |= {"noise_p_value": self.noise.p_value, "noise_refuted": float(self.noise.is_refuted)}
+        if self.sampling is not None:
+            found |= {"sampling_p_value": self.sampling.p_value, "sampling_refuted": float(self.sampling.is_refuted)}
+        if self.sensitivity is not None:
+            found |= {
+                "sensitivity": self.sensitivity.largest,
+                "sensitivity_refuted": float(self.sensitivity.is_refuted),
+            }
+        return found
+
+    def refuted(self) -> list[str]:
+        """Say in a sentence each what contradicts the accountant."""
+        found = []
+        if self.noise is not None and self.noise.is_refuted:
+            checks = ", ".join(check.name.replace("_", " ") for check in self.noise.checks if check.is_refuted)
+            found.append(f"{NOISE_REFUTED}: steps add less than claimed (noise probe: {checks}).")
+        if self.sampling is not None and self.sampling.is_refuted:
+            seen = f"{self.sampling.mean_size:.4g} records per batch, {self.sampling.expected_size:.4g} expected"
+            found.append(f"{SAMPLING_REFUTED}: batches are too large, or too much of one size ({seen}).")
+        if self.sensitivity is not None and self.sensitivity.is_refuted:
+            found.append(f"{CLIP_REFUTED}: one canary moves a step's sum by {self.sensitivity.largest:.3g} clips.")
+        return found
+
+    def findings(self) -> list[Finding]:
+        """Return them as findings of a report."""
+        return [
+            *([noise_finding(self.noise)] if self.noise is not None else []),
+            *([sampling_finding(self.sampling)] if self.sampling is not None else []),
+            *([sensitivity_finding(self.sensitivity)] if self.sensitivity is not None else []),
+        ]
 
 
 def noise_finding(probe: NoiseProbe) -> Finding:
@@ -57,4 +131,23 @@ def sensitivity_finding(probe: SensitivityProbe) -> Finding:
         access="white_box",
         metrics=metrics,
         notes=(SENSITIVITY, *found),
+    )
+
+
+def sampling_finding(probe: SamplingProbe) -> Finding:
+    """Put the sampling probe into a finding: its p-values, and records per batch."""
+    rules = {
+        "p_value_rate": "probability of so many records in all batches together under the claim",
+        "p_value_evenness": "bound on the probability of so many batches of one size under Poisson sampling",
+    }
+    limit = f"; below {(1.0 - probe.confidence) / 2:.4g} the claimed sampling is refuted"
+    metrics = tuple(Metric(name=name, value=getattr(probe, name), rule=rule + limit) for name, rule in rules.items())
+    size = Metric(name="records_per_batch", value=probe.mean_size, rule=f"mean; {probe.expected_size:.4g} expected")
+    return Finding(
+        id="sampling-probe",
+        method="sampling_probe",
+        game="canary",
+        access="white_box",
+        metrics=(*metrics, size),
+        notes=(SAMPLING, *([f"{SAMPLING_REFUTED}."] if probe.is_refuted else [])),
     )

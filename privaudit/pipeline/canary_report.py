@@ -1,19 +1,18 @@
 """From the outcomes of a game with canaries to a report: bounds, the claimed curve, probes, verdict."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.errors import ConfigError
-from privaudit.estimators import CurveTest, OneRunCurveTest, SensitivityProbe, pld_claim
-from privaudit.estimators.verdict_shares import verdict_shares
-from privaudit.pipeline.canary_bounds import claimed_curve_test, family_bounds, model_free_bound
-from privaudit.pipeline.canary_findings import outcome_finding, outcome_result, step_finding
-from privaudit.pipeline.canary_outcome import CONTROL_NAME, CanaryOutcome
-from privaudit.pipeline.canary_probes import noise_finding, sensitivity_finding
+from privaudit.estimators import CurveTest, OneRunCurveTest, SensitivityProbe, sampling_probe
+from privaudit.estimators.verdict_shares import VerdictShares, verdict_shares
+from privaudit.pipeline.canary_claim import claim_of, note_on_claim
+from privaudit.pipeline.canary_findings import curve_counts_of, outcome_evidence, outcome_result, step_finding
+from privaudit.pipeline.canary_outcome import CONTROL_NAME, CanaryOutcome, check_control
+from privaudit.pipeline.canary_probes import Batches, Probes
 from privaudit.pipeline.canary_steps import can_probe, noise_probe_of
 from privaudit.pipeline.canary_verdict import judge_mechanism
 from privaudit.pipeline.findings import attack_metrics, claim_finding
@@ -24,7 +23,6 @@ from privaudit.types import (
     DpSgdParams,
     EpsilonEstimate,
     Neighbouring,
-    PrivacyClaim,
     Section,
     Subject,
     Verdict,
@@ -52,9 +50,11 @@ def canary_report(
     confidence: float = 0.95,
     neighbouring: Neighbouring = Neighbouring.ADD_REMOVE,
     idle_noise: NDArray[np.float64] | None = None,
+    batches: Batches | None = None,
     sensitivity: SensitivityProbe | None = None,
     step_bound: EpsilonEstimate | None = None,
     control: CanaryOutcome | None = None,
+    untested: Sequence[str] = (),
     name: str = "canaries",
     model_digest: str = "",
     data_digest: str = "",
@@ -71,9 +71,11 @@ def canary_report(
         confidence: of the verdict, and of every other bound alone.
         neighbouring: the relation that the coins realise.
         idle_noise: ``(n_steps, n_idle)`` noisy sums of coordinates that nothing else moves, in clips; used with ``params``.
+        batches: sizes of the batches of all steps; used with ``params``.
         sensitivity: what the sensitivity probe says, if it was made.
         step_bound: of single steps with coins known to the auditor, composed by the accountant.
         control: the first outcome's game once more with noise 0 and the clip kept.
+        untested: what the claim rests on and no test here looks at, in sentences: then nothing is called consistent.
         name: what to call the audited training.
         model_digest: sha256 of the audited model, or "".
         data_digest: sha256 of data or scores, or "".
@@ -84,48 +86,56 @@ def canary_report(
         the report; a function of the arguments alone.
 
     Raises:
-        ConfigError: if there is no outcome, or the claimed epsilon contradicts the parameters.
+        ConfigError: if there is no outcome, the parameters do not give an epsilon as small as the claimed one, or the
+            control is not one of this training.
         DegenerateScoresError: if too few outcomes are left in one of the worlds.
     """
     if not outcomes:
         raise ConfigError("a canary report needs at least one outcome; got none.", key="outcomes")
-    claim = _claim(params, claim_epsilon, delta, neighbouring)
-    shares = verdict_shares(confidence, has_curve=params is not None, has_noise=can_probe(idle_noise, params))
-    each, noise = shares.bound, None
-    if params is not None and idle_noise is not None and can_probe(idle_noise, params):
-        noise = noise_probe_of(idle_noise, params, delta=delta, confidence=shares.noise)
-    bounds = [
-        model_free_bound(outcome, delta=delta, confidence=each if not place else confidence, neighbouring=neighbouring)
-        for place, outcome in enumerate(outcomes)
-    ]
-    curves = [
-        claimed_curve_test(
-            outcome, params=params, confidence=each if not place else confidence, neighbouring=neighbouring
-        )
-        if params is not None
-        else None
-        for place, outcome in enumerate(outcomes)
-    ]
-    findings = [
-        outcome_finding(
+    claim = claim_of(params, claim_epsilon, delta=delta, neighbouring=neighbouring)
+    judged = params if claim is not None and claim.mechanism is not None else None
+    shares = verdict_shares(
+        confidence,
+        has_curve=judged is not None,
+        has_noise=can_probe(idle_noise, judged),
+        has_sampling=batches is not None and judged is not None,
+    )
+    probes = _probes(params, idle_noise, batches, sensitivity, delta=delta, shares=shares)
+    settings: _Settings = {"params": params, "delta": delta, "neighbouring": neighbouring}
+    found = [
+        outcome_evidence(
             outcome,
-            (
-                bound,
-                *family_bounds(outcome, params=params, delta=delta, confidence=confidence, neighbouring=neighbouring),
-            ),
-            curve,
-            confidence,
+            bound_at=confidence if place else shares.bound,
+            curve_at=shares.curve if judged is not None and not place else confidence,
+            confidence=confidence,
+            is_for_verdict=judged is not None and not place,
+            **settings,
         )
-        for outcome, bound, curve in zip(outcomes, bounds, curves, strict=True)
+        for place, outcome in enumerate(outcomes)
     ]
-    played = _control(control, params, delta=delta, confidence=each, neighbouring=neighbouring)
-    verdicts: list[Verdict] = []
+    first, played = found[0], _control(control, outcomes[0], judged, shares, **settings)
+    verdicts: tuple[Verdict, ...] = ()
     if claim is not None:
-        verdicts.append(judge_mechanism(claim, bounds[0], curves[0], *played, noise=noise, sensitivity=sensitivity))
-    findings += [noise_finding(noise)] if noise is not None else []
-    findings += [sensitivity_finding(sensitivity)] if sensitivity is not None else []
+        curves = (first.curve, played[1]) if judged is not None else (None, None)
+        verdict = judge_mechanism(
+            claim,
+            first.bound,
+            curves[0],
+            played[0],
+            curves[1],
+            probes=probes if judged is not None else None,
+            untested=untested,
+        )
+        verdicts = (verdict,)
+    findings = [each.finding for each in found] + probes.findings()
     findings += [step_finding(step_bound)] if step_bound is not None else []
-    all_notes = (GAME_NOTES[outcomes[0].game], *([SECONDARY] if len(outcomes) > 1 else []), *notes)
+    all_notes = (
+        GAME_NOTES[outcomes[0].game],
+        *([SECONDARY] if len(outcomes) > 1 else []),
+        *note_on_claim(claim, params),
+        *untested,
+        *notes,
+    )
     sections = [Section(kind="canary", title="Canaries", findings=tuple(findings), notes=all_notes)]
     if params is not None:
         computed = claim_finding(params, delta=delta)
@@ -135,45 +145,72 @@ def canary_report(
         claim=claim,
         sections=tuple(sections),
         controls=(played[0],) if played[0] is not None else (),
-        verdicts=tuple(verdicts),
+        verdicts=verdicts,
         provenance={
-            "primary": {"attack": outcomes[0].name, "estimator": bounds[0].method, "chosen_on": "fixed beforehand"},
+            "primary": {"attack": outcomes[0].name, "estimator": first.bound.method, "chosen_on": "fixed beforehand"},
             "analysed_with": library_versions(ANALYSIS_LIBRARIES),
             **(provenance or {}),
         },
     )
 
 
-def _claim(
-    params: DpSgdParams | None, epsilon: float | None, delta: float, neighbouring: Neighbouring
-) -> PrivacyClaim | None:
-    if params is not None:
-        computed = pld_claim(params, delta=delta, neighbouring=neighbouring)
-        if epsilon is None:
-            return computed
-        return replace(computed, epsilon=epsilon, accountant="stated by the user")
-    if epsilon is None:
-        return None
-    return PrivacyClaim(epsilon=epsilon, delta=delta, neighbouring=neighbouring, accountant="stated by the user")
+class _Settings(TypedDict):
+    params: DpSgdParams | None
+    delta: float
+    neighbouring: Neighbouring
+
+
+def _probes(
+    params: DpSgdParams | None,
+    idle_noise: NDArray[np.float64] | None,
+    batches: Batches | None,
+    sensitivity: SensitivityProbe | None,
+    *,
+    delta: float,
+    shares: VerdictShares,
+) -> Probes:
+    if params is None:
+        return Probes(sensitivity=sensitivity)
+    noise = sampling = None
+    if idle_noise is not None and can_probe(idle_noise, params):
+        noise = noise_probe_of(idle_noise, params, delta=delta, confidence=shares.noise)
+    if batches is not None:
+        sampling = sampling_probe(
+            batches.sizes, n_records=batches.n_records, sample_rate=params.sample_rate, confidence=shares.sampling
+        )
+    return Probes(noise=noise, sampling=sampling, sensitivity=sensitivity)
 
 
 def _control(
     outcome: CanaryOutcome | None,
-    params: DpSgdParams | None,
+    first: CanaryOutcome,
+    judged: DpSgdParams | None,
+    shares: VerdictShares,
     *,
+    params: DpSgdParams | None,
     delta: float,
-    confidence: float,
     neighbouring: Neighbouring,
 ) -> tuple[Control | None, CurveTest | OneRunCurveTest | None]:
+    """Return the control at the confidences of the verdict, and its test of the claimed curve."""
     if outcome is None:
         return None, None
+    check_control(outcome, first, params)
+    found = outcome_evidence(
+        outcome,
+        bound_at=shares.bound,
+        curve_at=shares.curve,
+        confidence=shares.bound,
+        is_for_verdict=True,
+        params=judged,
+        delta=delta,
+        neighbouring=neighbouring,
+    )
     control = Control(
         name=CONTROL_NAME,
         attack=outcome.name,
         n_models=1 if outcome.game == "one_run" else len(outcome.scores),
-        estimate=model_free_bound(outcome, delta=delta, confidence=confidence, neighbouring=neighbouring),
-        metrics=attack_metrics(outcome_result(outcome), confidence=confidence),
+        estimate=found.bound,
+        metrics=attack_metrics(outcome_result(outcome), confidence=shares.bound),
+        params=curve_counts_of(found.curve),
     )
-    if params is None:
-        return control, None
-    return control, claimed_curve_test(outcome, params=params, confidence=confidence, neighbouring=neighbouring)
+    return control, found.curve

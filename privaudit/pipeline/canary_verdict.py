@@ -6,14 +6,15 @@ computed from the parameters; (epsilon, delta) itself is refuted only where the 
 computed rests on noise and sensitivity as stated, so a probe that refutes one of them violates the claim as well.
 """
 
-from privaudit.estimators import CurveTest, NoiseProbe, OneRunCurveTest, SensitivityProbe
+from collections.abc import Sequence
+
+from privaudit.estimators import CurveTest, OneRunCurveTest
+from privaudit.pipeline.canary_probes import Probes
 from privaudit.pipeline.verdict import check_comparable, judge_claim
 from privaudit.types import Control, EpsilonEstimate, PrivacyClaim, Verdict
 
 CURVE_REFUTED = "refutes the accountant's curve"
 EPSILON_REFUTED = "(epsilon, delta) refuted"
-NOISE_REFUTED = "The audit refutes the noise that the accountant counts on"
-SENSITIVITY_REFUTED = "The audit refutes the clip that the accountant counts on"
 NOT_EPSILON = (
     "(epsilon, delta) itself is not refuted (model-free bound {bound.lower:.4g} of at most {bound.ceiling:.4g})."
 )
@@ -30,8 +31,8 @@ def judge_mechanism(
     control: Control | None,
     control_curve: CurveTest | OneRunCurveTest | None = None,
     *,
-    noise: NoiseProbe | None = None,
-    sensitivity: SensitivityProbe | None = None,
+    probes: Probes | None = None,
+    untested: Sequence[str] = (),
 ) -> Verdict:
     """Judge a claim by its curve, by the model-free bound and by the probes, which share the error.
 
@@ -41,8 +42,8 @@ def judge_mechanism(
         curve: the test of the claimed curve, or ``None`` where only (epsilon, delta) is claimed.
         control: the same game with noise 0, or ``None``.
         control_curve: the test of the claimed curve on the control's outcomes.
-        noise: the noise probe, where noise was seen.
-        sensitivity: the sensitivity probe, where it was made; it has no error to share.
+        probes: of noise, sampling and clip; the last one has no error to share.
+        untested: what the claim rests on and this audit could not look at, in sentences; nothing is consistent then.
 
     Returns:
         ``violated`` where one of them contradicts it, and the reason says which; ``consistent`` only where the control,
@@ -52,8 +53,9 @@ def judge_mechanism(
         ClaimError: if the bound is not about the claim's neighbours and delta.
     """
     check_comparable(claim, bound)
-    numbers = _numbers(claim, bound, curve, control) | _probe_numbers(noise, sensitivity)
-    refuted = [*_refuted_by_scores(claim, bound, curve), *_refuted_by_probes(noise, sensitivity)]
+    probes = probes or Probes()
+    numbers = _numbers(claim, bound, curve, control) | probes.numbers()
+    refuted = [*_refuted_by_scores(claim, bound, curve), *probes.refuted()]
     if refuted:
         if bound.lower <= claim.epsilon:
             refuted.append(NOT_EPSILON.format(bound=bound))
@@ -68,6 +70,8 @@ def judge_mechanism(
             "have seen a violation. More canaries or runs, or a stronger canary, would be needed."
         )
         return Verdict(rule="claim", outcome="too_weak", numbers=numbers, reason=reason)
+    if untested:
+        return Verdict(rule="claim", outcome="too_weak", numbers=numbers, reason=" ".join(untested))
     reason = "The accountant's curve was not violated, and the control, trained without noise, shows that it could have been."
     return Verdict(rule="claim", outcome="consistent", numbers=numbers, reason=reason)
 
@@ -83,25 +87,6 @@ def _refuted_by_scores(
     if is_curve:
         return [f"The audit {CURVE_REFUTED}: training is not the mechanism that epsilon {claim.epsilon:.4g} is for."]
     return []
-
-
-def _refuted_by_probes(noise: NoiseProbe | None, sensitivity: SensitivityProbe | None) -> list[str]:
-    found = []
-    if noise is not None and noise.is_refuted:
-        checks = ", ".join(check.name.replace("_", " ") for check in noise.checks if check.is_refuted)
-        found.append(f"{NOISE_REFUTED}: steps add less than claimed (noise probe: {checks}).")
-    if sensitivity is not None and sensitivity.is_refuted:
-        found.append(f"{SENSITIVITY_REFUTED}: one canary moves a step's sum by {sensitivity.largest:.3g} clips.")
-    return found
-
-
-def _probe_numbers(noise: NoiseProbe | None, sensitivity: SensitivityProbe | None) -> dict[str, float | None]:
-    numbers: dict[str, float | None] = {}
-    if noise is not None:
-        numbers |= {"noise_p_value": noise.p_value, "noise_refuted": float(noise.is_refuted)}
-    if sensitivity is not None:
-        numbers |= {"sensitivity": sensitivity.largest, "sensitivity_refuted": float(sensitivity.is_refuted)}
-    return numbers
 
 
 def _numbers(

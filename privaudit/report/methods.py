@@ -133,6 +133,13 @@ METHODS = {
         ),
         "The chi-square test of a variance.",
     ),
+    "sampling_probe": (
+        (
+            "Tests whether batches are as large, and as uneven, as Poisson samples of the claimed rate are: their total against "
+            "a binomial law, and how often one size comes up."
+        ),
+        "Abadi et al. Deep Learning with Differential Privacy. CCS 2016 (sampling).",
+    ),
     "sensitivity_probe": (
         "Takes one step without noise, with and without a canary, and measures how far it moves in units of the clip.",
         "After Nasr et al., USENIX Security 2023 (gradient canaries).",

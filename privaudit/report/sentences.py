@@ -9,6 +9,13 @@ from privaudit.types.report import ATTACKED
 
 LOW_RATE = 0.001
 
+REFUTED = {
+    "curve_refuted": "the accountant's curve (error rates that the claimed mechanism does not allow)",
+    "noise_refuted": "the noise (steps add less than claimed)",
+    "sampling_refuted": "the sampling (batches are no Poisson samples of the claimed rate)",
+    "sensitivity_refuted": "the clip (one canary moves a step's sum by more)",
+}
+
 
 def headline(report: AuditReport) -> str:
     """Return what the audit found in one plain sentence.
@@ -65,9 +72,10 @@ def claim_number(report: AuditReport, name: str) -> float | None:
 def _violated(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str:
     lower = claim_number(report, "lower")
     if lower is not None and lower <= claim.epsilon:
+        what = " and ".join(words for number, words in REFUTED.items() if verdict.numbers.get(number))
         return (
-            f"The audit refutes the accountant's curve behind the claim of {claim_text(claim)}: error rates that the claimed "
-            f"mechanism does not allow; epsilon itself is shown to be at least {epsilon_text(lower, 'down')}."
+            f"The audit refutes {what or 'what the accountant counts on'} behind the claim of {claim_text(claim)}; epsilon "
+            f"itself is shown to be at least {epsilon_text(lower, 'down')}{_confidence(report)}."
         )
     # In as many digits as it takes to see that the bound is above the claim.
     places = next((n for n in range(2, 9) if lower and float(epsilon_text(lower, "down", places=n)) > claim.epsilon), 9)

@@ -23,6 +23,7 @@ ATTACK_NAMES = {
     "white_box_trajectory": "white box, every step",
     "per_step": "single steps",
     "noise_probe": "noise probe",
+    "sampling_probe": "sampling probe",
     "sensitivity_probe": "sensitivity probe",
 }
 NEIGHBOURING_NAMES = {

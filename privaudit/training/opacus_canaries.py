@@ -45,6 +45,7 @@ class OpacusCanaries:
     Attributes:
         projections: per step ``(n_canaries,)`` in clips.
         sampled: per step ``(n_canaries,)`` bool: the canary was in the batch.
+        sizes: per step, how many records of the user's own were in the batch.
         idle_noise: per step ``(n_idle,)`` noisy sum where neither batch nor canary has a part, in clips of that step.
         sensitivity: the sensitivity probe of the first batch, once there was one.
 
@@ -85,6 +86,8 @@ class OpacusCanaries:
         self.projections: list[NDArray[np.float64]] = []
         self.sampled: list[NDArray[np.bool_]] = []
         self.idle_noise: list[NDArray[np.float64]] = []
+        self.sizes: list[int] = []
+        self._n_rows = 0  # of this step so far: a step may have several batches
         self.sensitivity: SensitivityProbe | None = None
         self._start = flat_weights(self._trained)
         self._end: torch.Tensor | None = None
@@ -132,8 +135,10 @@ class OpacusCanaries:
         return np.sort(self._rng.choice(n_weights, min(MOST_IDLE, n_weights), replace=False))
 
     def _clip_and_look(self) -> None:
-        if self.sensitivity is None and len(self._optimizer.grad_samples[0]):
+        n_rows = len(self._optimizer.grad_samples[0])
+        if self.sensitivity is None and n_rows and self._is_single_precision():
             self.sensitivity = self._probe()
+        self._n_rows += n_rows
         self._clip_batch()
 
     def _insert_and_add_noise(self) -> None:
@@ -148,6 +153,8 @@ class OpacusCanaries:
         if not bool(left.isfinite().all()):
             raise TrainingError("a step's noisy sum is not finite: the training diverged. Lower the learning rate.")
         self._keep(left, batch)
+        self.sizes.append(self._n_rows)
+        self._n_rows = 0
 
     def _draw(self) -> NDArray[np.bool_]:
         if self._rate >= 1.0:
@@ -175,6 +182,10 @@ class OpacusCanaries:
         self.sampled.append(batch)
         # by this step's clip: a clip that changes on the way changes no claim, since the noise follows it
         self.idle_noise.append(left[self._idle.to(left.device)].double().numpy(force=True) / self.clip)
+
+    def _is_single_precision(self) -> bool:
+        """Whether sums are exact enough to tell a broken clip from rounding."""
+        return all(weight.dtype.itemsize >= torch.float32.itemsize for weight in self._weights.values())
 
     def _probe(self) -> SensitivityProbe:
         """Clip the first batch with and without one more row, and compare the sums."""

@@ -1,14 +1,22 @@
 """What a reader of an audit must know about a script's loader and divisor."""
 
+from collections.abc import Sized
 from typing import Any
 
 from opacus.utils.uniform_sampler import UniformWithReplacementSampler
 
 PRIVATE_SIZE = (
-    "The noisy sum is divided by {size:g}, which is what Opacus computes from the number of records: under add/remove that "
-    "number is private (Opacus issue 571). Set optimizer.expected_batch_size to a public constant."
+    "Warning: The noisy sum is divided by {size:g}, which is what Opacus computes from the number of records: under add/remove "
+    "that number is private (Opacus issue 571). Set optimizer.expected_batch_size to a public constant."
 )
-NOT_POISSON = "The loader does not draw Poisson samples, which is what the claim is computed for; batches are {kind}."
+NOT_POISSON = (
+    "The loader does not draw Poisson samples, which is what the claim is computed for; batches are those of a {kind}. Let "
+    "make_private replace it (poisson_sampling=True)."
+)
+UNKNOWN_SIZE = (
+    "The loader does not say how many records there are, so the sizes of its batches could not be tested against the claimed "
+    "sample rate."
+)
 
 
 def sample_rate_of(loader: Any) -> float:
@@ -20,19 +28,38 @@ def sample_rate_of(loader: Any) -> float:
     return float(getattr(loader, "sample_rate", 1.0 / len(loader)))
 
 
-def notes_on_sampling(optimizer: Any, loader: Any) -> list[str]:
-    """Name a divisor that is computed from the private number of records, and batches that are no Poisson samples.
+def n_records_of(loader: Any) -> int | None:
+    """Return how many records a loader draws from, or ``None`` where it does not say.
+
+    Args:
+        loader: as ``make_private`` returned it.
+    """
+    dataset = getattr(loader, "dataset", None)
+    return len(dataset) if isinstance(dataset, Sized) else None
+
+
+def notes_on_divisor(optimizer: Any, loader: Any) -> list[str]:
+    """Name a divisor that is computed from the private number of records.
 
     Args:
         optimizer: as ``make_private`` returned it.
         loader: likewise.
     """
-    notes, size = [], optimizer.expected_batch_size
-    n_records = len(loader.dataset) if hasattr(loader, "dataset") else None
+    size, n_records = optimizer.expected_batch_size, n_records_of(loader)
     of_records = None if n_records is None else int(n_records * (1 / len(loader)))  # as Opacus rounds it
     if optimizer.loss_reduction == "mean" and size is not None and size == of_records:
-        notes.append(PRIVATE_SIZE.format(size=size))
-    is_poisson = isinstance(getattr(loader, "batch_sampler", None), UniformWithReplacementSampler)
-    if not is_poisson and sample_rate_of(loader) < 1.0:
-        notes.append(NOT_POISSON.format(kind=f"those of a {type(loader).__name__}"))
-    return notes
+        return [PRIVATE_SIZE.format(size=size)]
+    return []
+
+
+def untested_sampling(loader: Any) -> list[str]:
+    """Name what the claim says of sampling and the loader does not bear out.
+
+    Args:
+        loader: as ``make_private`` returned it.
+    """
+    if sample_rate_of(loader) >= 1.0:
+        return []
+    if not isinstance(getattr(loader, "batch_sampler", None), UniformWithReplacementSampler):
+        return [NOT_POISSON.format(kind=type(loader).__name__)]
+    return [] if n_records_of(loader) is not None else [UNKNOWN_SIZE]

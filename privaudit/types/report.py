@@ -139,6 +139,7 @@ class Control:
         n_models: models trained for it.
         estimate: its bound; ``lower`` is ``control_lower``.
         metrics: what else was measured on it.
+        params: counts from which a gate repeats its tests, empty where there are none.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Control:
     n_models: int
     estimate: EpsilonEstimate
     metrics: tuple[Metric, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

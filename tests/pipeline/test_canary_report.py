@@ -7,16 +7,19 @@ import pytest
 from scipy.stats import binom
 
 from privaudit.errors import ClaimError, ConfigError, DegenerateScoresError
-from privaudit.estimators import measure_sensitivity, noise_for_epsilon
+from privaudit.estimators import clopper_pearson, measure_sensitivity, noise_for_epsilon
+from privaudit.estimators.verdict_shares import verdict_shares
 from privaudit.gate import judge
 from privaudit.gate.policy import policy_from_dict
 from privaudit.pipeline.canary_outcome import CanaryOutcome
+from privaudit.pipeline.canary_probes import Batches
 from privaudit.pipeline.canary_report import canary_report
 from privaudit.report.html import render_html
 from privaudit.report.markdown import render_markdown
+from privaudit.report.sentences import headline
 from privaudit.report.serialise import report_from_dict, report_to_json
 from privaudit.report.terminal import render_text
-from privaudit.types import DpSgdParams
+from privaudit.types import ConfusionCounts, DpSgdParams
 
 DELTA = 1e-5
 
@@ -95,9 +98,80 @@ def test_the_two_tests_of_the_verdict_share_the_error():
     assert alone.primary_estimates()[0][1].confidence == pytest.approx(0.9)
 
 
-def judged(*, noise=1.0, moved=1.0, **options):
+def claim_of_four(mu, stated, **options):
+    return canary_report([outcome(mu)], params=params(4.0), claim_epsilon=stated, delta=DELTA, **options)
+
+
+def test_a_stated_claim_that_its_own_parameters_exceed_is_refused():
+    with pytest.raises(ConfigError, match=r"wrong by its own parameters, which give 4\b"):
+        claim_of_four(0.5, 2.5)
+
+
+def test_a_stated_claim_that_agrees_with_its_parameters_is_judged_by_their_curve():
+    report = claim_of_four(4.0, 4.05)
+    assert report.claim.mechanism is not None and report.claim.epsilon == 4.05
+    assert report.claim_verdict().outcome == "violated"
+
+
+def test_a_looser_stated_claim_is_judged_by_epsilon_alone():
+    # mu 2.2 is epsilon 11.2: the parameters' curve is violated, the claim of 15 is true
+    report = claim_of_four(2.2, 15.0, control=outcome(50.0, seed=1))
+    assert report.claim_verdict().outcome == "too_weak"
+    assert report.claim.mechanism is None
+    metric = next(m for f in report.findings("canary") for m in f.metrics if m.name == "tpr_beyond_claim")
+    assert metric.value > 0 and "not for the verdict" in metric.rule
+    assert any("looser than" in note for section in report.sections for note in section.notes)
+    policy = policy_from_dict({"schema_version": 1, "confidence": 0.9, "rules": [{"id": "c", "metric": "claim"}]})
+    assert judge(report, policy).outcome == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"params": params(4.0)},
+        {"params": DpSgdParams(noise_multiplier=0.0, sample_rate=1.0, steps=21)},
+        {"game": "one_run"},
+    ],
+)
+def test_what_is_no_control_of_this_training_is_refused(other):
+    with pytest.raises(ConfigError, match="control"):
+        canary_report([outcome(0.5)], params=params(4.0), delta=DELTA, control=outcome(9.0, **other))
+
+
+def test_nothing_is_consistent_where_something_could_not_be_tested():
+    report = canary_report(
+        [outcome(0.5)], params=params(4.0), delta=DELTA, control=outcome(50.0), untested=["Batches are unknown."]
+    )
+    assert report.claim_verdict().outcome == "too_weak"
+    assert report.claim_verdict().reason == "Batches are unknown."
+
+
+def test_a_gate_at_a_higher_confidence_asks_the_control_again():
+    settings = {"params": params(4.0), "delta": DELTA, "control": outcome(50.0, seed=1, n=36)}
+    report = canary_report([outcome(0.5)], confidence=0.95, **settings)
+    assert report.claim_verdict().outcome == "consistent"
+    for confidence in (0.95, 0.999):
+        policy = policy_from_dict(
+            {"schema_version": 1, "confidence": confidence, "rules": [{"id": "c", "metric": "claim"}]}
+        )
+        own = canary_report([outcome(0.5)], confidence=confidence, **settings).claim_verdict().outcome
+        assert judge(report, policy).outcome == {"consistent": "pass", "too_weak": "inconclusive"}[own]
+    assert own == "too_weak"
+
+
+def test_a_gate_makes_the_bound_of_two_error_rates_anew():
+    report = canary_report([outcome(6.0)], params=params(1.0), delta=DELTA)
+    policy = policy_from_dict({"schema_version": 1, "confidence": 0.99, "rules": [{"id": "c", "metric": "claim"}]})
+    (verdict,) = judge(report, policy).verdicts
+    assert verdict.outcome == "fail" and verdict.numbers["lower"] > 1.0
+    wanted = verdict_shares(0.99, has_curve=True, has_noise=False, has_sampling=False).bound
+    counts = ConfusionCounts(**report.findings("canary")[0].params["curve"])
+    assert verdict.numbers["lower"] == pytest.approx(clopper_pearson(counts, delta=DELTA, confidence=wanted).lower)
+
+
+def judged(*, noise=1.0, moved=1.0, sizes=None, rate=1.0, **options):
     """A report at epsilon 4 whose scores contradict nothing, with the noise and the sensitivity of a broken step."""
-    claim = params(4.0)
+    claim = params(4.0, rate)
     idle = np.random.default_rng(5).normal(0, noise * claim.noise_multiplier, (20, 200))
     probe = measure_sensitivity([0.0], {"coordinate": [moved]}, max_grad_norm=1.0)
     return canary_report(
@@ -106,6 +180,7 @@ def judged(*, noise=1.0, moved=1.0, **options):
         delta=DELTA,
         idle_noise=idle,
         sensitivity=probe,
+        batches=None if sizes is None else Batches(np.array(sizes), 500),
         control=outcome(50.0, seed=1),
         **options,
     )
@@ -113,17 +188,29 @@ def judged(*, noise=1.0, moved=1.0, **options):
 
 @pytest.mark.parametrize(
     ("broken", "said"),
-    [({"noise": 0.5}, "refutes the noise"), ({"moved": 2.0}, "moves a step's sum by 2 clips")],
+    [
+        ({"noise": 0.5}, "refutes the noise"),
+        ({"moved": 2.0}, "moves a step's sum by 2 clips"),
+        ({"sizes": [500] * 20, "rate": 0.1}, "refutes the Poisson sampling"),
+        ({"sizes": [50] * 20, "rate": 0.1}, "refutes the Poisson sampling"),
+    ],
 )
 def test_a_probe_that_refutes_noise_or_clip_violates_the_claim(broken, said):
-    verdict = judged(**broken).claim_verdict()
+    report = judged(**broken)
+    verdict = report.claim_verdict()
+    assert "error rates" not in headline(report) and "refutes the" in headline(report)
     assert verdict.outcome == "violated" and said in verdict.reason
     assert "not refuted" in verdict.reason, "(epsilon, delta) is another matter"
     assert verdict.numbers["curve_refuted"] == 0.0
     assert judged().claim_verdict().outcome == "consistent"
+    poisson = np.random.default_rng(7).binomial(500, 0.1, 20)
+    assert judged(sizes=poisson, rate=0.1).claim_verdict().outcome == "consistent"
 
 
-@pytest.mark.parametrize(("broken", "outcome"), [({"noise": 0.5}, "fail"), ({"moved": 2.0}, "fail"), ({}, "pass")])
+@pytest.mark.parametrize(
+    ("broken", "outcome"),
+    [({"noise": 0.5}, "fail"), ({"moved": 2.0}, "fail"), ({"sizes": [500] * 20, "rate": 0.1}, "fail"), ({}, "pass")],
+)
 def test_a_gate_looks_at_the_probes_at_its_own_confidence(broken, outcome):
     policy = policy_from_dict({"schema_version": 1, "confidence": 0.9, "rules": [{"id": "c", "metric": "claim"}]})
     assert judge(judged(**broken), policy).outcome == outcome
@@ -140,6 +227,7 @@ def test_all_tests_together_are_wrong_in_at_most_five_percent_of_audits():
             params=claim,
             delta=DELTA,
             idle_noise=rng.normal(0, claim.noise_multiplier, (20, 30)),
+            batches=Batches(np.full(20, 100), 100),
         )
         .claim_verdict()
         .outcome

@@ -1,7 +1,6 @@
 """The audit looks at the training: a trainer that is broken on purpose is not called consistent."""
 
 import numpy as np
-import pytest
 import torch
 
 from privaudit import run_audit
@@ -69,7 +68,7 @@ def test_dropout_is_drawn_as_if_nobody_looked():
     from privaudit.training.ensemble import known_sums
 
     class Step:
-        class stacked:  # noqa: N801
+        class stacked:
             gradients = torch.zeros(3)
 
         def add_gradients(self, rows, sizes, *, keep):
