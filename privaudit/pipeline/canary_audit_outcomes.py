@@ -50,7 +50,7 @@ def trajectory_outcome(
 
 
 def black_box_outcome(
-    model: "torch.nn.Module", records: RecordCanaries, is_in: NDArray[np.uint8], claim: DpSgdParams
+    model: "torch.nn.Module", records: RecordCanaries, is_in: NDArray[np.uint8], claim: DpSgdParams | None
 ) -> CanaryOutcome:
     """Score record canaries by minus their loss at the end.
 
@@ -58,7 +58,7 @@ def black_box_outcome(
         model: trained; it is left in its mode.
         records: the canaries.
         is_in: ``(n_canaries,)`` coins.
-        claim: the training's parameters by its own record.
+        claim: the training's parameters by its own record, if they were the same in all steps.
     """
     from privaudit.scoring.query import query_logits
     from privaudit.scoring.signals import signals_from_logits

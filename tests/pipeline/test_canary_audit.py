@@ -25,7 +25,9 @@ def records(n_features=10):
     return TensorDataset(torch.tensor(features, dtype=torch.float32), torch.tensor(labels))
 
 
-def trained(audit, *, noise=2.0, batch=N, epochs=10, clip=1.0, changed=None, each_step=None, n_features=10):
+def trained(
+    audit, *, noise=2.0, batch=N, epochs=10, clip=1.0, changed=None, each_step=None, n_features=10, fed=None, **private
+):
     data = records(n_features) if audit.is_gradient else audit.insert(records(n_features))
     torch.manual_seed(1)
     network = nn.Sequential(nn.Linear(n_features, 32), nn.ReLU(), nn.Linear(32, 3))
@@ -39,12 +41,13 @@ def trained(audit, *, noise=2.0, batch=N, epochs=10, clip=1.0, changed=None, eac
             noise_multiplier=noise,
             max_grad_norm=clip,
             noise_generator=torch.Generator().manual_seed(5),
+            **private,
         )
         if changed is not None:
             changed(optimizer)
         audit.attach(engine, model, optimizer, loader)
         for _ in range(epochs):
-            for features, labels in loader:
+            for features, labels in loader if fed is None else fed:
                 optimizer.zero_grad()
                 nn.functional.cross_entropy(model(features), labels).backward()
                 optimizer.step()
@@ -87,6 +90,33 @@ def test_a_control_without_noise_makes_it_consistent():
     control = outcome(0.0).outcomes()[0]
     report = outcome(2.0).report(delta=1e-5, control=control)
     assert report.claim_verdict().outcome == "consistent"
+
+
+def sampled(**options):
+    """Judge training at a claimed sample rate of a quarter, whose control shows that it could have been refuted."""
+    audits = [CanaryAudit("coordinate", n_canaries=300, seed=4) for _ in range(2)]
+    for audit, noise in zip(audits, (0.0, 1.0), strict=True):
+        trained(audit, noise=noise, batch=30, **options)
+    return audits[1].report(delta=1e-5, control=audits[0].outcomes(noise_multiplier=1.0)[0])
+
+
+def test_poisson_samples_are_consistent_and_their_probe_is_in_the_report():
+    report = sampled()
+    assert report.claim_verdict().outcome == "consistent"
+    probe = next(finding for finding in report.findings("canary") if finding.method == "sampling_probe")
+    assert {metric.name: metric.value for metric in probe.metrics}["records_per_batch"] == pytest.approx(30, rel=0.2)
+
+
+def test_all_records_in_every_batch_refute_the_sampling_that_was_accounted_for():
+    report = sampled(fed=[records().tensors] * 4)
+    assert report.claim_verdict().outcome == "violated"
+    assert "Poisson sampling" in report.claim_verdict().reason
+
+
+def test_shuffled_batches_refute_the_sampling_and_few_of_them_are_never_consistent():
+    assert sampled(poisson_sampling=False).claim_verdict().outcome == "violated"
+    few = sampled(poisson_sampling=False, epochs=1).claim_verdict()
+    assert few.outcome != "consistent"
 
 
 def test_less_noise_than_claimed_is_violated():
