@@ -3,7 +3,6 @@
 Full batches, add/remove neighbours, coordinate canaries 100 clips long before the clip, scores from every step.
 """
 
-import zlib
 from collections.abc import Sequence
 from functools import partial
 from statistics import median
@@ -14,6 +13,7 @@ import numpy as np
 from privaudit.estimators import Split, audit_scores, known_coin_step, noise_probe
 from privaudit.estimators.score_thresholds import balance_merit, best_threshold, counts_at_threshold
 from privaudit.interfaces import ProgressHook
+from privaudit.studies.audit_seed import audit_seed
 from privaudit.studies.digit_games import DELTA, digit_game, play_runs
 from privaudit.studies.run_tasks import run_tasks
 from privaudit.studies.study import Check, StudyOptions, StudyResult, StudyTable
@@ -72,19 +72,6 @@ def study(options: StudyOptions, progress: ProgressHook | None = None) -> StudyR
         checks=(*checks, *_probe_checks(steps)),
         notes=("Lower bounds at 95 %, delta 1e-5, add/remove. Thresholds are chosen on 20 % of the outcomes.",),
     )
-
-
-def audit_seed(root: int, game: str, epsilon: float, number: int) -> int:
-    """Return the seed of one audit: no two audits of the table share their noise.
-
-    Args:
-        root: the study's seed.
-        game: its name.
-        epsilon: the claim.
-        number: of the audit, from 0.
-    """
-    words = [root, zlib.crc32(game.encode()), round(1000 * epsilon), number]
-    return int(np.random.SeedSequence(words).generate_state(1)[0])
 
 
 def _play(task: Task) -> dict[str, float]:

@@ -13,6 +13,7 @@ from scipy.stats import binom
 
 from privaudit.estimators import Split, audit_curve, noise_probe
 from privaudit.interfaces import ProgressHook
+from privaudit.studies.audit_seed import audit_seed
 from privaudit.studies.digit_games import DELTA, digit_game, play_runs
 from privaudit.studies.run_tasks import run_tasks
 from privaudit.studies.study import Check, StudyOptions, StudyResult, StudyTable
@@ -53,8 +54,8 @@ def control_study(options: StudyOptions, progress: ProgressHook | None = None) -
     n_each = 2 if options.is_quick else 200
     kinds = (("Opacus", "one run", n_each), ("batched", "one run", n_each // 2), ("batched", "many runs", n_each // 2))
     tasks = [
-        Control(trainer, game, epsilon, options.seed + 7919 * place + number)
-        for place, (trainer, game, n) in enumerate(kinds)
+        Control(trainer, game, epsilon, audit_seed(options.seed, f"{trainer} {game}", epsilon, number))
+        for trainer, game, n in kinds
         for epsilon in EPSILONS
         for number in range(n)
     ]
