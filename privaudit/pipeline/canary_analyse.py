@@ -14,7 +14,7 @@ from privaudit.pipeline.canary_outcome import AS_GRADIENTS, CanaryOutcome
 from privaudit.pipeline.canary_report import canary_report
 from privaudit.pipeline.canary_sequential import sequential_report
 from privaudit.pipeline.canary_steps import step_bound_of
-from privaudit.pipeline.canary_stopping import Stopped, guess_at, play_until_decided
+from privaudit.pipeline.canary_stopping import Stopped, choosing_pairs, play_control, play_until_decided
 from privaudit.pipeline.stored import stored_claim, stored_config
 from privaudit.store.canary_folder import PlayedFolder
 from privaudit.store.folder import AuditFolder
@@ -129,22 +129,21 @@ def stopped_after(out: Path, n_played: int, *, confidence: float | None = None) 
 
 
 def _sequential_control(out: Path, stopped: Stopped, manifest: Manifest, config: AuditConfig) -> Stopped | None:
-    """Return the control of a stopped game: as many pairs as counted in it, at its threshold."""
+    """Return the control of a stopped game, or ``None`` where there are too few of its runs."""
     claim, _ = stored_claim(manifest)
-    folder = PlayedFolder(out, "control")
-    there = [
-        group for group in range(n_groups(manifest, config.canaries or CanaryConfig())) if folder.file(group).exists()
-    ]
+    canaries, folder = config.canaries or CanaryConfig(), PlayedFolder(out, "control")
+    there = [group for group in range(n_groups(manifest, canaries)) if folder.file(group).exists()]
     if claim is None or not there:
         return None
     scores = folder.read(there)["scores"][:, 0]
-    scores_in, scores_out = (scores[start::2][: stopped.n_played] for start in (0, 1))
-    if len(scores_in) < stopped.n_played:
+    n_choosing = choosing_pairs(canaries.n_runs)
+    if len(scores) < 2 * (n_choosing + stopped.n_played):
         return None
-    return guess_at(
-        stopped.threshold,
-        scores_in,
-        scores_out,
+    return play_control(
+        scores[0::2],
+        scores[1::2],
+        n_choosing=n_choosing,
+        n_pairs=stopped.n_played,
         claim=claim.epsilon,
         delta=claim.delta,
         confidence=config.confidence,

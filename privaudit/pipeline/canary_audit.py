@@ -9,14 +9,14 @@ from privaudit.config.canaries import GRADIENT_KINDS, RECORD_KINDS
 from privaudit.data.canary_coins import CanaryCoins, draw_canary_coins
 from privaudit.data.gradient_canaries import make_gradient_canaries
 from privaudit.data.record_canaries import RecordCanaries, make_record_canaries
-from privaudit.errors import ConfigError, ShapeError, UnsupportedError
+from privaudit.errors import ConfigError, DataError, ShapeError, UnsupportedError
 from privaudit.pipeline.canary_audit_outcomes import black_box_outcome, final_outcome, trajectory_outcome
 from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.pipeline.canary_probes import Batches
 from privaudit.pipeline.canary_report import canary_report
 from privaudit.pipeline.canary_steps import step_bound_of
 from privaudit.types import AuditReport, DpSgdParams, EpsilonEstimate
-from privaudit.validate import nearest
+from privaudit.validate import check_delta, check_probability, nearest
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +30,15 @@ FIXED_RECORDS = (
     "Canaries with coin 1 are among the records, so the number of records, and with it the loader's length, depends on the "
     "coins."
 )
+NO_IDLE = (
+    "The noise probe was not made: canaries of this kind have a part in every coordinate. Those of kind coordinate leave "
+    "coordinates to it."
+)
+CHANGED = (
+    "Noise or sampling changed on the way, so nothing was computed from them: no claim but one that is stated is judged, by the "
+    "model-free bound."
+)
+NO_SENSITIVITY = "The sensitivity probe was not made: sums in half precision cannot tell a broken clip from rounding."
 
 
 class CanaryAudit:
@@ -85,6 +94,7 @@ class CanaryAudit:
         self._records: RecordCanaries | None = None
         self._steps: OpacusCanaries | None = None
         self._engine: PrivacyEngine | None = None
+        self._model: torch.nn.Module | None = None
         self._facts: dict[str, Any] = {}
         self._notes: list[str] = []
         self._untested: list[str] = []
@@ -105,6 +115,7 @@ class CanaryAudit:
             UnsupportedError: for gradient canaries, which need no insertion, or a data set without a length or of features
                 that are no floating-point numbers.
             ShapeError: if canaries of kind ``own`` are of another shape.
+            DataError: if they are of classes that the data set does not have.
         """
         from privaudit.training.opacus_canaries_records import arrays_of, with_records
 
@@ -119,6 +130,11 @@ class CanaryAudit:
             n_classes=int(labels.max()) + 1,
             seed=self._seed,
         )
+        if self._records.labels.max(initial=0) > labels.max() or self._records.labels.min(initial=0) < 0:
+            raise DataError(
+                f"canaries must have classes of the training set, 0 to {labels.max()}; got {self._records.labels.min()} to "
+                f"{self._records.labels.max()}."
+            )
         if self._records.features.shape[1:] != features.shape[1:]:
             raise ShapeError(
                 f"canaries must be of the shape of the records, {features.shape[1:]}; got {self._records.features.shape[1:]}."
@@ -139,7 +155,7 @@ class CanaryAudit:
         Raises:
             UnsupportedError: if record canaries were not inserted, or the optimizer forms no per-record gradients.
         """
-        from privaudit.training.opacus_canaries import OpacusCanaries
+        from privaudit.training.opacus_canaries import OpacusCanaries, check_optimizer
         from privaudit.training.opacus_canaries_notes import (
             n_records_of,
             notes_on_divisor,
@@ -151,6 +167,7 @@ class CanaryAudit:
             raise UnsupportedError(
                 f"canaries of kind {self.kind} are records: put the training set through insert first."
             )
+        check_optimizer(optimizer)
         names = {id(weight): name.removeprefix("_module.") for name, weight in model.named_parameters()}
         weights = {names[id(weight)]: weight for weight in optimizer.params}
         canaries = None
@@ -165,7 +182,7 @@ class CanaryAudit:
             )
             self._facts["is_orthogonal"] = canaries.is_orthogonal
         rate = sample_rate_of(loader)
-        self._engine = engine
+        self._engine, self._model = engine, None if self.is_gradient else model
         self._steps = OpacusCanaries(
             optimizer,
             weights,
@@ -248,8 +265,9 @@ class CanaryAudit:
             return None
 
     def _scored(self, model: "torch.nn.Module | None") -> "tuple[torch.nn.Module, RecordCanaries]":
+        model = self._model if model is None else model
         if model is None or self._records is None:
-            raise UnsupportedError("record canaries are scored by the trained model: call report(model, ...).")
+            raise UnsupportedError("record canaries are scored by the trained model: call insert and attach first.")
         return model, self._records
 
     def idle_noise(self) -> NDArray[np.float64]:
@@ -270,50 +288,70 @@ class CanaryAudit:
         *,
         delta: float,
         confidence: float = 0.95,
+        claim: float | None = None,
         control: CanaryOutcome | None = None,
         name: str = "Opacus training",
     ) -> AuditReport:
         """Bound epsilon, test the claimed curve, and judge the claim.
 
         Args:
-            model: the trained model; needed for record canaries.
+            model: the trained model, for record canaries; the attached one by default.
             delta: where the claim is stated.
             confidence: of the verdict.
+            claim: the epsilon that was promised, to be held against what the engine recorded; ``None`` = what that gives.
             control: the first of `outcomes` of the same script with noise 0 and the clip kept; at a sample rate below 1
                 scored with the ``noise_multiplier`` of this training.
             name: what to call the training.
 
         Raises:
-            UnsupportedError: if nothing was trained.
+            UnsupportedError: if nothing was trained, or the optimizer's methods were replaced after `attach`.
+            ConfigError: if an argument is out of range, or what the engine recorded gives a larger epsilon than ``claim``.
         """
-        claim = self.claimed()
+        check_delta(delta)
+        check_probability("confidence", confidence)
         steps = self._attached()
+        steps.check_still_attached()
+        params = self.claimed() if self.is_gradient else self._constant_claim()
         return canary_report(
             [*self.outcomes(model), *self.final_outcomes(model)],
-            params=claim,
+            params=params,
+            claim_epsilon=claim,
             delta=delta,
             confidence=confidence,
             idle_noise=self.idle_noise(),
             batches=self._batches(),
             sensitivity=steps.sensitivity,
-            step_bound=self._step_bound(claim, delta, confidence),
+            step_bound=self._step_bound(params, delta, confidence),
             untested=tuple(self._untested),
             control=control,
             name=name,
             data_digest=self.coins.digest,
             provenance={"canaries": {"kind": self.kind, "norm": self.norm, "n": len(self.coins.keys), **self._facts}},
-            notes=tuple(self._notes),
+            notes=(*self._notes, *self._notes_on(params, delta)),
         )
+
+    def _notes_on(self, params: DpSgdParams | None, delta: float) -> list[str]:
+        """Say where the engine's own epsilon is too small, and what was not probed."""
+        from privaudit.training.opacus_canaries_notes import note_on_accountant
+
+        if params is None:
+            return [CHANGED]
+        notes = note_on_accountant(self._engine, params, delta)
+        if not self.idle_noise().size:
+            notes.append(NO_IDLE)
+        if self._attached().sensitivity is None:
+            notes.append(NO_SENSITIVITY)
+        return notes
 
     def _batches(self) -> Batches | None:
         if self._n_records is None:
             return None
         return Batches(np.array(self._attached().sizes, dtype=np.int64), self._n_records)
 
-    def _step_bound(self, claim: DpSgdParams, delta: float, confidence: float) -> EpsilonEstimate | None:
+    def _step_bound(self, claim: DpSgdParams | None, delta: float, confidence: float) -> EpsilonEstimate | None:
         """Single steps say something only of canaries that do not move each other's scores."""
         steps = self._attached()
-        if not self._facts.get("is_orthogonal"):
+        if claim is None or not self._facts.get("is_orthogonal"):
             return None
         return step_bound_of(
             np.stack(steps.projections), np.stack(steps.sampled), claim, delta=delta, confidence=confidence

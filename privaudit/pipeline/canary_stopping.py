@@ -124,18 +124,34 @@ def play_until_decided(
     return Stopped(sequence, threshold, sequence.n_rounds, is_decided(sequence, claim, budget))
 
 
-def guess_at(
-    threshold: float,
+def play_control(
     scores_in: NDArray[np.float64],
     scores_out: NDArray[np.float64],
     *,
+    n_choosing: int,
+    n_pairs: int,
     claim: float,
     delta: float,
     confidence: float,
 ) -> Stopped:
-    """Return the bets on pairs at a threshold chosen elsewhere: the control of a stopped game."""
+    """Return the bets on a game's control: a threshold of its own, and as many pairs as counted in the game.
+
+    Without noise the scores are others than with it, so that the game's threshold would show nothing.
+
+    Args:
+        scores_in: ``(n_pairs,)`` of the runs with the canary.
+        scores_out: ``(n_pairs,)`` of those without.
+        n_choosing: first pairs, which only choose the threshold.
+        n_pairs: pairs after them that count.
+        claim: the claimed epsilon.
+        delta: its delta.
+        confidence: of the bound.
+    """
+    merit = epsilon_merit(delta, (1.0 - confidence) / 2)
+    threshold = best_threshold(scores_in[:n_choosing], scores_out[:n_choosing], merit)
+    rest = slice(n_choosing, n_choosing + n_pairs)
     sequence = betting(claim, delta=delta, confidence=confidence)
-    sequence = sequence.update((scores_in >= threshold)[:, None], (scores_out >= threshold)[:, None])
+    sequence = sequence.update((scores_in[rest] >= threshold)[:, None], (scores_out[rest] >= threshold)[:, None])
     return Stopped(sequence, threshold, sequence.n_rounds, True)
 
 

@@ -29,6 +29,14 @@ ACCUMULATED = (
     "gradients of several batches were accumulated into one step, so no canary can be drawn as its records were. Take "
     "Opacus's BatchMemoryManager for batches that do not fit into memory."
 )
+REPLACED = (
+    "the optimizer's clip or noise was replaced after the audit was attached, so steps went past it. Change the optimizer first, "
+    "and attach last."
+)
+SCHEDULE = (
+    "the noise multiplier changed from {:g} to {:g} on the way, and gradient canaries are scored by one for all steps. Leave the "
+    "noise scheduler out, or take record canaries."
+)
 
 
 class OpacusCanaries:
@@ -68,7 +76,7 @@ class OpacusCanaries:
         seed: int,
     ) -> None:
         """Wrap the optimizer's two methods."""
-        _check_optimizer(optimizer)
+        check_optimizer(optimizer)
         self._optimizer: Any = optimizer
         self._weights: dict[str, Any] = dict(weights)  # Opacus gives them grad_sample and summed_grad
         self._clip_batch: Callable[[], None] = optimizer.clip_and_accumulate
@@ -91,6 +99,7 @@ class OpacusCanaries:
         self.sensitivity: SensitivityProbe | None = None
         self._start = flat_weights(self._trained)
         self._end: torch.Tensor | None = None
+        self._is_detached, self._noise_multiplier = False, 0.0
         optimizer.clip_and_accumulate = self._clip_and_look
         optimizer.add_noise = self._insert_and_add_noise
 
@@ -100,7 +109,17 @@ class OpacusCanaries:
             delattr(self._optimizer, name)
             if getattr(self._optimizer, name) != own:  # it had one of its own
                 setattr(self._optimizer, name, own)
-        self._directions, self._end = None, flat_weights(self._trained)
+        self._directions, self._end, self._is_detached = None, flat_weights(self._trained), True
+
+    def check_still_attached(self) -> None:
+        """Refuse steps that went another way than through this audit.
+
+        Raises:
+            UnsupportedError: if one of the wrapped methods was replaced after it was wrapped.
+        """
+        is_clip_ours = self._optimizer.clip_and_accumulate == self._clip_and_look
+        if not self._is_detached and not (is_clip_ours and self._optimizer.add_noise == self._insert_and_add_noise):
+            raise UnsupportedError(REPLACED)
 
     def final_projections(self) -> NDArray[np.float64]:
         """Return ``(n_canaries,)`` minus the projections of all that the weights moved on the canaries."""
@@ -143,8 +162,7 @@ class OpacusCanaries:
 
     def _insert_and_add_noise(self) -> None:
         """Once per logical step, after all its batches were clipped and summed."""
-        if self._optimizer.accumulated_iterations != 1:
-            raise UnsupportedError(ACCUMULATED)
+        self._check_step()
         background = self._flat("summed_grad")
         batch = self._draw()
         self._hand_over(batch)
@@ -155,6 +173,15 @@ class OpacusCanaries:
         self._keep(left, batch)
         self.sizes.append(self._n_rows)
         self._n_rows = 0
+
+    def _check_step(self) -> None:
+        """Refuse at once what would make the whole training worthless to the audit."""
+        if self._optimizer.accumulated_iterations != 1:
+            raise UnsupportedError(ACCUMULATED)
+        self.check_still_attached()
+        self._noise_multiplier = self._noise_multiplier or self._optimizer.noise_multiplier
+        if self._canaries is not None and self._optimizer.noise_multiplier != self._noise_multiplier:
+            raise UnsupportedError(SCHEDULE.format(self._noise_multiplier, self._optimizer.noise_multiplier))
 
     def _draw(self) -> NDArray[np.bool_]:
         if self._rate >= 1.0:
@@ -226,11 +253,20 @@ class OpacusCanaries:
         return torch.tensor(directions).to(first.device, torch.float32)
 
 
-def _check_optimizer(optimizer: object) -> None:
+def check_optimizer(optimizer: object) -> None:
+    """Refuse what cannot be watched.
+
+    Args:
+        optimizer: what ``make_private`` returned.
+
+    Raises:
+        UnsupportedError: says what it is and what to do.
+    """
     if isinstance(optimizer, DPOptimizerFastGradientClipping):
         raise UnsupportedError(
-            "ghost clipping never forms a record's gradient, so no gradient canary can be put before its clip. Make the "
-            'engine private with grad_sample_mode="hooks".'
+            "ghost clipping never forms a record's gradient: no gradient canary can be put before its clip, and neither batch "
+            'sizes nor noise be looked at. Make the engine private with grad_sample_mode="hooks", or put record canaries in '
+            "by `privaudit canaries insert`."
         )
     if not isinstance(optimizer, DPOptimizer):
         raise UnsupportedError(

@@ -1,9 +1,13 @@
 """What a reader of an audit must know about a script's loader and divisor."""
 
+import warnings
 from collections.abc import Sized
 from typing import Any
 
 from opacus.utils.uniform_sampler import UniformWithReplacementSampler
+
+from privaudit.estimators import pld_claim
+from privaudit.types import DpSgdParams, Neighbouring
 
 PRIVATE_SIZE = (
     "Warning: The noisy sum is divided by {size:g}, which is what Opacus computes from the number of records: under add/remove "
@@ -17,6 +21,11 @@ UNKNOWN_SIZE = (
     "The loader does not say how many records there are, so the sizes of its batches could not be tested against the claimed "
     "sample rate."
 )
+TOO_SMALL = (
+    "Warning: The engine's accountant ({name}) says epsilon {own:.4g}, which is no bound: the privacy loss distribution gives "
+    "{exact:.4g}, and that is the claim here."
+)
+SMALLER = 0.02  # relative; accountants differ by that much
 
 
 def sample_rate_of(loader: Any) -> float:
@@ -50,6 +59,25 @@ def notes_on_divisor(optimizer: Any, loader: Any) -> list[str]:
     if optimizer.loss_reduction == "mean" and size is not None and size == of_records:
         return [PRIVATE_SIZE.format(size=size)]
     return []
+
+
+def note_on_accountant(engine: Any, params: DpSgdParams, delta: float) -> list[str]:
+    """Name an accountant of the engine's that gives a smaller epsilon than exact composition does.
+
+    Args:
+        engine: the ``PrivacyEngine``.
+        params: as it recorded them.
+        delta: of the claim.
+    """
+    if not params.noise_multiplier or delta <= 0.0:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on its choice of orders, which is not the reader's business
+        own = float(engine.get_epsilon(delta))
+    exact = pld_claim(params, delta=delta, neighbouring=Neighbouring.ADD_REMOVE).epsilon
+    if own >= exact * (1.0 - SMALLER):
+        return []
+    return [TOO_SMALL.format(name=engine.accountant.mechanism(), own=own, exact=exact)]
 
 
 def untested_sampling(loader: Any) -> list[str]:

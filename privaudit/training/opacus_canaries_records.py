@@ -31,7 +31,14 @@ def arrays_of(dataset: "Dataset[Any]") -> tuple[NDArray[np.float32], NDArray[np.
     """
     if not isinstance(dataset, Sized) or not len(dataset):
         raise UnsupportedError("the training set must have a length and hold pairs of a tensor and a class.")
-    first = torch.as_tensor(dataset[0][0])
+    try:
+        first = torch.as_tensor(dataset[0][0])
+        int(dataset[0][1])
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise UnsupportedError(
+            "the training set must give pairs of a tensor and a class by number, dataset[0] being the first; wrap it in one that "
+            "does, or take gradient canaries."
+        ) from None
     if not first.is_floating_point():
         raise UnsupportedError(
             f"features must be floating-point numbers as the model takes them; got {first.dtype}. Scale them in the data set, "

@@ -1,6 +1,7 @@
 """CanaryAudit around a user's own Opacus script."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -279,6 +280,86 @@ def test_mistakes_are_refused():
     audit = CanaryAudit("random", n_canaries=30, seed=7)
     with pytest.raises(UnsupportedError, match="insert first"):
         audit.attach(None, None, None, None)
-    trained(audit, noise=1.0)
-    with pytest.raises(UnsupportedError, match="trained model"):
+    with pytest.raises(UnsupportedError, match="nothing was trained"):
         audit.report(delta=1e-5)
+    model = trained(audit, noise=1.0)
+    attached, given = audit.outcomes(), audit.outcomes(model)
+    np.testing.assert_array_equal(attached[0].scores, given[0].scores)
+
+
+def test_a_claim_that_the_engine_did_not_keep_is_an_error():
+    # noise halved after make_private: the accountant records the half, and the audit is held against the promise
+    audit = CanaryAudit("coordinate", n_canaries=100, seed=0)
+    trained(audit, changed=lambda optimizer: setattr(optimizer, "noise_multiplier", 1.0))
+    promised = account(replace(audit.claimed(), noise_multiplier=2.0), 1e-5, Neighbouring.ADD_REMOVE)
+    with pytest.raises(ConfigError, match="wrong by its own parameters"):
+        audit.report(delta=1e-5, claim=promised.rows[0].estimate.upper)
+    with pytest.raises(ConfigError, match=r"confidence .* got 95"):
+        audit.report(delta=1e-5, confidence=95)
+
+
+def test_an_accountant_that_says_too_little_is_named():
+    audit = CanaryAudit("coordinate", n_canaries=30, seed=0)
+    network = nn.Linear(10, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        engine = PrivacyEngine(accountant="gdp")
+        model, optimizer, loader = engine.make_private(
+            module=network,
+            optimizer=torch.optim.SGD(network.parameters(), lr=0.1),
+            data_loader=DataLoader(records(), batch_size=12),
+            noise_multiplier=0.6,
+            max_grad_norm=1.0,
+        )
+        audit.attach(engine, model, optimizer, loader)
+        for features, labels in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(features), labels).backward()
+            optimizer.step()
+        notes = notes_of(audit.report(delta=1e-5))
+    assert any("(gdp) says epsilon" in note and note.startswith("Warning: ") for note in notes)
+
+
+@pytest.mark.parametrize("method", ["clip_and_accumulate", "add_noise"])
+def test_what_goes_past_the_audit_is_refused(method):
+    audit = CanaryAudit("coordinate", n_canaries=100, seed=0)
+
+    def own(optimizer):
+        setattr(optimizer, method, getattr(type(optimizer), method).__get__(optimizer))
+
+    if method == "clip_and_accumulate":  # noticed in the next step
+        with pytest.raises(UnsupportedError, match="attach last"):
+            trained(audit, each_step=own)
+    else:
+        trained(audit, each_step=own)
+        with pytest.raises(UnsupportedError, match="attach last"):
+            audit.report(delta=1e-5)
+
+
+def louder(optimizer):
+    optimizer.noise_multiplier *= 1.1
+
+
+def test_noise_that_changes_is_refused_at_once_for_gradients_and_leaves_records_their_bound():
+    with pytest.raises(UnsupportedError, match=r"changed from 2 to 2\.2 on the way"):
+        trained(CanaryAudit("coordinate", n_canaries=100, seed=0), each_step=louder)
+    audit = CanaryAudit("mislabelled", n_canaries=40, seed=0)
+    trained(audit, each_step=louder)
+    report = audit.report(delta=1e-5)
+    assert report.claim is None and any("changed on the way" in note for note in notes_of(report))
+    assert audit.report(delta=1e-5, claim=50.0).claim_verdict().outcome == "too_weak"
+
+
+def test_canaries_in_every_coordinate_leave_no_noise_to_probe_and_the_report_says_so():
+    audit = CanaryAudit("spread", n_canaries=30, seed=0)
+    trained(audit)
+    assert any("noise probe was not made" in note for note in notes_of(audit.report(delta=1e-5)))
+
+
+def test_a_plain_optimizer_and_a_data_set_without_numbers_are_refused():
+    audit = CanaryAudit("coordinate", n_canaries=30, seed=0)
+    network = nn.Linear(10, 3)
+    with pytest.raises(UnsupportedError, match="the optimizer that make_private returned; got SGD"):
+        audit.attach(None, network, torch.optim.SGD(network.parameters(), lr=0.1), None)
+    with pytest.raises(UnsupportedError, match="pairs of a tensor and a class"):
+        CanaryAudit("mislabelled", n_canaries=30, seed=0).insert({"a": 1})

@@ -8,7 +8,7 @@ from privaudit.config import AuditConfig, parse
 from privaudit.config.canaries import CanaryConfig
 from privaudit.errors import ConfigError
 from privaudit.estimators import gaussian_epsilon
-from privaudit.pipeline.canary_stopping import choosing_pairs, play_until_decided
+from privaudit.pipeline.canary_stopping import choosing_pairs, play_control, play_until_decided
 from privaudit.pipeline.run import run_audit
 
 DELTA = 1e-5
@@ -95,3 +95,14 @@ def test_keys_that_do_not_fit_the_game_are_refused(canaries, message):
 def test_a_canary_audit_without_dp_is_refused():
     with pytest.raises(ConfigError, match=r"recipe\.dp is missing"):
         parse(AuditConfig, {"kind": "canaries", "recipe": {"steps": 5, "sample_rate": 1.0}}, where="test")
+
+
+def test_a_control_that_separates_reaches_its_ceiling_whatever_the_games_threshold_was():
+    # scores of training without noise lie elsewhere than those of the game
+    scores_in, scores_out = np.full(300, 182.0), np.full(300, -182.0)
+    settings = {"claim": 1.0, "delta": 1e-5, "confidence": 0.95}
+    control = play_control(scores_in, scores_out, n_choosing=50, n_pairs=200, **settings)
+    assert control.n_played == 200
+    assert control.sequence.lower == pytest.approx(control.sequence.ceiling_after(200), rel=1e-6)
+    lost = play_control(scores_in, scores_in, n_choosing=50, n_pairs=200, **settings)
+    assert lost.sequence.lower == 0.0
