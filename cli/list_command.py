@@ -7,7 +7,15 @@ import click
 
 from privaudit.cli.options import debug_option, format_option
 
-PLURALS = {"attacks": "attack", "estimators": "estimator", "collectors": "collector", "models": "model", "data": "data"}
+PLURALS = {
+    "attacks": "attack",
+    "estimators": "estimator",
+    "collectors": "collector",
+    "canaries": "canary",
+    "games": "game",
+    "models": "model",
+    "data": "data",
+}
 
 
 @click.command("list")

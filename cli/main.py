@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -91,16 +92,27 @@ def exit_code(arguments: list[str]) -> int:
         return _say(f"{error.format_message()} (`{_help_of(error)}` shows the options)", USAGE)
     except click.ClickException as error:
         return _say(error.format_message(), FAILED)
-    except PrivauditError as error:
-        if is_debug:
-            raise
-        return _say(str(error), USAGE if isinstance(error, ConfigError) else FAILED)
     except SystemExit:  # click's way out when a reader closed stdout; never the 1 of a failed gate
         return FAILED
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - one that got out would end Python with 1, the code of a failed gate
         if is_debug:
-            raise
-        return _say(f"{error.filename or 'a file'}: {error.strerror or error}.", FAILED)
+            traceback.print_exc()
+        return _say(*_told(error))
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """Return the line and the exit code of an error."""
+    if isinstance(error, PrivauditError):
+        return str(error), USAGE if isinstance(error, ConfigError) else FAILED
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}.", FAILED
+    if isinstance(error, MemoryError):
+        return f"out of memory ({error}). Take less data, fewer models or smaller groups of them.", FAILED
+    what = f"{type(error).__name__}: {error}".strip(" .:")
+    return (
+        f"unexpected {what}. Unless it is from code of your own, this is a bug of privaudit; --debug shows where.",
+        FAILED,
+    )
 
 
 def _help_of(error: click.UsageError) -> str:

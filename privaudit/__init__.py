@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from privaudit.pipeline import run_audit, train_shadows
     from privaudit.pipeline.canary_audit import CanaryAudit
     from privaudit.registry import list_methods
-    from privaudit.report import load_report
+    from privaudit.report import load_report, write_reports
     from privaudit.types import (
         AttackResult,
         AuditDesign,
@@ -83,6 +83,7 @@ _WHERE = {
     "load_report": "privaudit.report",
     "run_audit": "privaudit.pipeline",
     "train_shadows": "privaudit.pipeline",
+    "write_reports": "privaudit.report",
 }
 
 __all__ = [
@@ -120,6 +121,7 @@ __all__ = [
     "load_report",
     "run_audit",
     "train_shadows",
+    "write_reports",
 ]
 
 

@@ -16,7 +16,7 @@ class Method:
     """One row of `list_methods`.
 
     Attributes:
-        kind: ``attack``, ``estimator``, ``collector``, ``model`` or ``data``.
+        kind: ``attack``, ``estimator``, ``collector``, ``canary``, ``game``, ``model`` or ``data``.
         name: what a config calls it.
         summary: what it does.
         needs: what it needs to run.
@@ -74,13 +74,6 @@ _BUILT_IN = (
         where="privaudit.collect.shadow:ShadowCollector",
     ),
     Method(
-        kind="collector",
-        name="canaries",
-        summary="plays canary games: one run with many canaries, or many runs with one; white-box or loss scores",
-        needs="a model and data, DP-SGD, kind: canaries",
-        where="privaudit.collect.canaries:CanaryCollector",
-    ),
-    Method(
         kind="model",
         name="mlp",
         summary="ReLU network; params hidden, single_output",
@@ -97,11 +90,50 @@ _BUILT_IN = (
 )
 
 
+_GRADIENTS = {
+    "coordinate": "gradient canary: one weight each",
+    "spread": "gradient canary: a random direction, equal energy in every tensor",
+    "layer": "gradient canary: a random direction in one tensor; canaries.layer names it",
+    "bias": "gradient canary: a random direction in the biases",
+    "alternating": "gradient canary: one weight each, the sign changes with every step",
+}
+_RECORDS = {
+    "mislabelled": "record canary: a copy of a record with a class that is not its own",
+    "random": "record canary: features drawn within their ranges, class at random",
+    "blank": "record canary: all features 0; for game many_runs",
+    "clipbkd": "record canary: along the directions in which the data vary least (Jagielski et al. 2020)",
+}
+_GAMES = {
+    "one_run": (
+        "one training with many canaries; bounds one_run, fdp_one_run, gaussian_dp, known_coin_step, noise_probe, as far as "
+        "they hold; tests the claimed curve"
+    ),
+    "many_runs": (
+        "many trainings of one canary, with it or without; bounds clopper_pearson, posterior, gaussian_dp, known_coin_step, "
+        "noise_probe, as far as they hold, or betting with stop_when; tests the claimed curve"
+    ),
+}
+
+
+def _canary_rows(kind: str, rows: Mapping[str, str], where: str) -> tuple[Method, ...]:
+    return tuple(
+        Method(kind=kind, name=name, summary=summary, needs="kind: canaries", where=where)
+        for name, summary in rows.items()
+    )
+
+
+_CANARIES = (
+    *_canary_rows("canary", _GRADIENTS, "privaudit.data.gradient_canaries:make_gradient_canaries"),
+    *_canary_rows("canary", _RECORDS, "privaudit.data.record_canaries:make_record_canaries"),
+    *_canary_rows("game", _GAMES, "privaudit.collect.canaries:CanaryCollector"),
+)
+
+
 def list_methods(kind: str | None = None) -> tuple[Method, ...]:
     """List what can be named in a config, with what each needs.
 
     Args:
-        kind: ``attack``, ``estimator``, ``collector``, ``model``, ``data``, or ``None`` for all.
+        kind: ``attack``, ``estimator``, ``collector``, ``canary``, ``game``, ``model``, ``data``, or ``None`` for all.
 
     Raises:
         ConfigError: if there is no such kind.
@@ -109,7 +141,7 @@ def list_methods(kind: str | None = None) -> tuple[Method, ...]:
     >>> [method.name for method in list_methods("attack")]
     ['loss', 'lira', 'rmia']
     """
-    methods = _BUILT_IN + _data_sets()
+    methods = _BUILT_IN + _CANARIES + _data_sets()
     kinds = sorted({method.kind for method in methods})
     if kind is not None and kind not in kinds:
         raise ConfigError(f"kind must be one of {', '.join(kinds)}; got {kind!r}.{nearest(kind, kinds)}")

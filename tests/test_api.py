@@ -10,7 +10,10 @@ import pytest
 
 import privaudit
 
-FROM_INTERFACES = {"run_audit", "load_config", "load_report", "judge", "train_shadows", "list_methods"}
+FROM_INTERFACES = {
+    *("run_audit", "load_config", "load_report", "judge", "train_shadows", "list_methods"),
+    *("CanaryAudit", "write_reports"),
+}
 PACKAGES = [
     "privaudit",
     "privaudit.attacks",
@@ -107,6 +110,7 @@ def test_an_unknown_name_is_an_attribute_error():
         "import privaudit.attacks, privaudit.estimators, privaudit.store.folder, privaudit.gate, privaudit.report",
         "from privaudit.pipeline.analyse import analyse",
         "from privaudit import list_methods; list_methods()",
+        "from privaudit import write_reports",
     ],
 )
 def test_torch_stays_out(statement):

@@ -1,8 +1,11 @@
 import importlib
+from typing import get_args
 
 import pytest
 
+from privaudit.cli.main import exit_code
 from privaudit.config import load_config
+from privaudit.config.canaries import CanaryConfig
 from privaudit.errors import ConfigError
 from privaudit.registry import create_attack, create_estimator, list_methods
 
@@ -10,6 +13,8 @@ KINDS = {
     "attack": {"name", "signals", "record_fields", "game", "access", "run"},
     "estimator": {"name", "check", "estimate"},
     "collector": {"name", "produces", "stages"},
+    "canary": set(),
+    "game": set(),
     "model": set(),
     "data": set(),
 }
@@ -37,6 +42,21 @@ def test_every_method_is_where_it_says_and_keeps_its_protocol(method):
     if "name" in KINDS[method.kind]:
         assert built.name == method.name
         assert type(built()) is built  # every parameter has a default
+
+
+def test_every_canary_and_game_of_a_config_is_listed():
+    for kind, field in (("canary", "kind"), ("game", "game")):
+        known = get_args(CanaryConfig.model_fields[field].annotation)
+        assert tuple(method.name for method in list_methods(kind)) == known
+    assert "betting" in list_methods("game")[1].summary
+
+
+def test_the_command_lists_every_kind(capfd):
+    for words in (["canaries"], ["games"], []):
+        assert exit_code(["list", *words]) == 0
+        shown = capfd.readouterr().out
+        kinds = {"canaries": ["canary"], "games": ["game"]}.get("".join(words), KINDS)
+        assert all(f"  {method.name} " in shown for kind in kinds for method in list_methods(kind))
 
 
 def test_attacks_declare_signals_that_a_collector_makes():

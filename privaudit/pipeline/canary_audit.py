@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 from privaudit.config.canaries import GRADIENT_KINDS, RECORD_KINDS
 from privaudit.data.canary_coins import CanaryCoins, draw_canary_coins
-from privaudit.data.gradient_canaries import make_gradient_canaries
-from privaudit.data.record_canaries import RecordCanaries, make_record_canaries
-from privaudit.errors import ConfigError, DataError, ShapeError, UnsupportedError
+from privaudit.data.gradient_canaries import GradientCanaries, make_gradient_canaries
+from privaudit.data.record_canaries import RecordCanaries
+from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.pipeline.canary_audit_evidence import FIXED_RECORDS, batches_of, notes_on, single_steps
 from privaudit.pipeline.canary_audit_outcomes import black_box_outcome, final_outcome, trajectory_outcome
+from privaudit.pipeline.canary_audit_records import canaries_among
 from privaudit.pipeline.canary_outcome import CanaryOutcome
-from privaudit.pipeline.canary_probes import Batches
 from privaudit.pipeline.canary_report import canary_report
-from privaudit.pipeline.canary_steps import step_bound_of
-from privaudit.types import AuditReport, DpSgdParams, EpsilonEstimate
+from privaudit.types import AuditReport, DpSgdParams
 from privaudit.validate import check_delta, check_probability, nearest
 
 if TYPE_CHECKING:
@@ -24,21 +24,9 @@ if TYPE_CHECKING:
     from opacus.optimizers import DPOptimizer
 
     from privaudit.training.opacus_canaries import OpacusCanaries
+    from privaudit.training.opacus_canaries_notes import Script
 
 KINDS = (*GRADIENT_KINDS, *RECORD_KINDS, "own")
-FIXED_RECORDS = (
-    "Canaries with coin 1 are among the records, so the number of records, and with it the loader's length, depends on the "
-    "coins."
-)
-NO_IDLE = (
-    "The noise probe was not made: canaries of this kind have a part in every coordinate. Those of kind coordinate leave "
-    "coordinates to it."
-)
-CHANGED = (
-    "Noise or sampling changed on the way, so nothing was computed from them: no claim but one that is stated is judged, by the "
-    "model-free bound."
-)
-NO_SENSITIVITY = "The sensitivity probe was not made: sums in half precision cannot tell a broken clip from rounding."
 
 
 class CanaryAudit:
@@ -95,10 +83,9 @@ class CanaryAudit:
         self._steps: OpacusCanaries | None = None
         self._engine: PrivacyEngine | None = None
         self._model: torch.nn.Module | None = None
-        self._facts: dict[str, Any] = {}
+        self._script: Script | None = None
+        self._is_orthogonal = False
         self._notes: list[str] = []
-        self._untested: list[str] = []
-        self._n_records: int | None = None
 
     @property
     def is_gradient(self) -> bool:
@@ -121,24 +108,9 @@ class CanaryAudit:
 
         if self.is_gradient:
             raise UnsupportedError(f"canaries of kind {self.kind} are gradients: call attach only, and not insert.")
-        features, labels = arrays_of(dataset)
-        self._records = self._own or make_record_canaries(
-            self.kind,
-            n_canaries=len(self.coins.keys),
-            features=features,
-            labels=labels,
-            n_classes=int(labels.max()) + 1,
-            seed=self._seed,
+        self._records = canaries_among(
+            *arrays_of(dataset), kind=self.kind, n_canaries=len(self.coins.keys), seed=self._seed, own=self._own
         )
-        if self._records.labels.max(initial=0) > labels.max() or self._records.labels.min(initial=0) < 0:
-            raise DataError(
-                f"canaries must have classes of the training set, 0 to {labels.max()}; got {self._records.labels.min()} to "
-                f"{self._records.labels.max()}."
-            )
-        if self._records.features.shape[1:] != features.shape[1:]:
-            raise ShapeError(
-                f"canaries must be of the shape of the records, {features.shape[1:]}; got {self._records.features.shape[1:]}."
-            )
         chosen = np.flatnonzero(self.coins.is_in)
         self._notes.append(FIXED_RECORDS)
         return with_records(dataset, self._records.features[chosen], self._records.labels[chosen])
@@ -156,12 +128,7 @@ class CanaryAudit:
             UnsupportedError: if record canaries were not inserted, or the optimizer forms no per-record gradients.
         """
         from privaudit.training.opacus_canaries import OpacusCanaries, check_optimizer
-        from privaudit.training.opacus_canaries_notes import (
-            n_records_of,
-            notes_on_divisor,
-            sample_rate_of,
-            untested_sampling,
-        )
+        from privaudit.training.opacus_canaries_notes import read_script
 
         if not self.is_gradient and self._records is None:
             raise UnsupportedError(
@@ -170,32 +137,30 @@ class CanaryAudit:
         check_optimizer(optimizer)
         names = {id(weight): name.removeprefix("_module.") for name, weight in model.named_parameters()}
         weights = {names[id(weight)]: weight for weight in optimizer.params}
-        canaries = None
-        if self.is_gradient:
-            canaries = make_gradient_canaries(
-                self.kind,
-                weights={name: tuple(weight.shape) for name, weight in weights.items()},
-                n_canaries=len(self.coins.keys),
-                norm=self.norm,
-                seed=self._seed,
-                layer=self.layer,
-            )
-            self._facts["is_orthogonal"] = canaries.is_orthogonal
-        rate = sample_rate_of(loader)
+        canaries = self._gradients({name: tuple(weight.shape) for name, weight in weights.items()})
+        self._script = read_script(optimizer, loader)
         self._engine, self._model = engine, None if self.is_gradient else model
+        self._is_orthogonal = canaries is not None and canaries.is_orthogonal
         self._steps = OpacusCanaries(
             optimizer,
             weights,
             canaries=canaries,
             is_in=np.array(self.coins.is_in),
-            sample_rate=rate,
+            sample_rate=self._script.sample_rate,
             seed=self._seed,
         )
-        self._facts |= {"sample_rate": rate, "loader": type(loader).__name__, "max_grad_norm": self._steps.clip}
-        self._facts["expected_batch_size"] = optimizer.expected_batch_size
-        self._n_records = n_records_of(loader)
-        self._notes += notes_on_divisor(optimizer, loader)
-        self._untested = untested_sampling(loader)
+
+    def _gradients(self, shapes: dict[str, tuple[int, ...]]) -> GradientCanaries | None:
+        if not self.is_gradient:
+            return None
+        return make_gradient_canaries(
+            self.kind,
+            weights=shapes,
+            n_canaries=len(self.coins.keys),
+            norm=self.norm,
+            seed=self._seed,
+            layer=self.layer,
+        )
 
     def detach(self) -> None:
         """Stop watching: the optimizer trains on without canaries. What was seen is kept."""
@@ -238,7 +203,7 @@ class CanaryAudit:
                 self._attached(),
                 is_in,
                 self.claimed(),
-                is_independent=bool(self._facts["is_orthogonal"]),
+                is_independent=self._is_orthogonal,
                 noise_multiplier=noise_multiplier,
             )
         ]
@@ -309,7 +274,8 @@ class CanaryAudit:
         """
         check_delta(delta)
         check_probability("confidence", confidence)
-        steps = self._attached()
+        steps, script = self._attached(), self._script
+        assert script is not None  # it is read where the optimizer is attached
         steps.check_still_attached()
         params = self.claimed() if self.is_gradient else self._constant_claim()
         return canary_report(
@@ -319,43 +285,19 @@ class CanaryAudit:
             delta=delta,
             confidence=confidence,
             idle_noise=self.idle_noise(),
-            batches=self._batches(),
+            batches=batches_of(steps, script),
             sensitivity=steps.sensitivity,
-            step_bound=self._step_bound(params, delta, confidence),
-            untested=tuple(self._untested),
+            step_bound=single_steps(steps, params, delta=delta, confidence=confidence) if self._is_orthogonal else None,
+            untested=script.untested,
             control=control,
             name=name,
             data_digest=self.coins.digest,
-            provenance={"canaries": {"kind": self.kind, "norm": self.norm, "n": len(self.coins.keys), **self._facts}},
-            notes=(*self._notes, *self._notes_on(params, delta)),
+            provenance={"canaries": self._facts() | script.facts | {"max_grad_norm": steps.clip}},
+            notes=(*self._notes, *script.notes, *notes_on(steps, self._engine, params, delta=delta)),
         )
 
-    def _notes_on(self, params: DpSgdParams | None, delta: float) -> list[str]:
-        """Say where the engine's own epsilon is too small, and what was not probed."""
-        from privaudit.training.opacus_canaries_notes import note_on_accountant
-
-        if params is None:
-            return [CHANGED]
-        notes = note_on_accountant(self._engine, params, delta)
-        if not self.idle_noise().size:
-            notes.append(NO_IDLE)
-        if self._attached().sensitivity is None:
-            notes.append(NO_SENSITIVITY)
-        return notes
-
-    def _batches(self) -> Batches | None:
-        if self._n_records is None:
-            return None
-        return Batches(np.array(self._attached().sizes, dtype=np.int64), self._n_records)
-
-    def _step_bound(self, claim: DpSgdParams | None, delta: float, confidence: float) -> EpsilonEstimate | None:
-        """Single steps say something only of canaries that do not move each other's scores."""
-        steps = self._attached()
-        if claim is None or not self._facts.get("is_orthogonal"):
-            return None
-        return step_bound_of(
-            np.stack(steps.projections), np.stack(steps.sampled), claim, delta=delta, confidence=confidence
-        )
+    def _facts(self) -> dict[str, Any]:
+        return {"kind": self.kind, "norm": self.norm, "n": len(self.coins.keys), "is_orthogonal": self._is_orthogonal}
 
     def _attached(self) -> "OpacusCanaries":
         if self._steps is None or not self._steps.sampled:

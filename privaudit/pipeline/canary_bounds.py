@@ -4,6 +4,7 @@ Model-free: `one_run` for the canaries of one run, `clopper_pearson` for indepen
 claimed mechanism is Gaussian, so at sample rate 1): `fdp_one_run`, `gaussian_dp`, and for runs the posterior.
 """
 
+from dataclasses import replace
 from typing import Literal
 
 from privaudit.estimators import (
@@ -14,10 +15,15 @@ from privaudit.estimators import (
     audit_scores,
     curve_one_run_test,
 )
+from privaudit.estimators.rate_rectangle import COUNT_ASSUMPTIONS
 from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.types import DpSgdParams, EpsilonEstimate, Neighbouring
 
 CHOOSING_SHARE = 0.2  # of the outcomes choose a threshold; the rest certifies
+ONE_TRAINING = (
+    "the outcomes are canaries of one training that do not move each other's scores: orthogonal to each other, in every step "
+    "(full batches), under noise that is independent between their directions"
+)
 Method = Literal["one_run", "fdp_one_run", "clopper_pearson", "gaussian_dp", "posterior"]
 MODEL_FREE: dict[str, Method] = {"one_run": "one_run", "many_runs": "clopper_pearson"}
 
@@ -60,7 +66,7 @@ def _bound(
     outcome: CanaryOutcome, method: Method, delta: float, confidence: float, neighbouring: Neighbouring
 ) -> EpsilonEstimate:
     rule = None if method in ("one_run", "fdp_one_run") else Split(share=CHOOSING_SHARE)
-    return audit_scores(
+    bound = audit_scores(
         *outcome.worlds,
         method=method,
         threshold=rule,
@@ -68,6 +74,10 @@ def _bound(
         confidence=confidence,
         neighbouring=neighbouring,
     )
+    if outcome.game != "one_run":
+        return bound
+    said = tuple(ONE_TRAINING if text == COUNT_ASSUMPTIONS[0] else text for text in bound.assumptions)
+    return replace(bound, assumptions=said)
 
 
 def claimed_curve_test(

@@ -8,8 +8,11 @@ import numpy as np
 from privaudit.estimators import CurveTest, OneRunCurveTest
 from privaudit.pipeline.canary_bounds import claimed_curve_test, family_bounds, model_free_bound
 from privaudit.pipeline.canary_outcome import CanaryOutcome
-from privaudit.pipeline.findings import attack_finding
+from privaudit.pipeline.findings import attack_finding, attack_metrics
 from privaudit.types import AttackResult, DpSgdParams, EpsilonEstimate, Finding, Metric, Neighbouring
+
+CAVEAT = "descriptive only"  # from there on rules say that the records of one model are no independent trials
+INDEPENDENT = "outcomes are independent trials if training is what it claims to be"
 
 
 class Evidence(NamedTuple):
@@ -59,7 +62,10 @@ def outcome_evidence(
         finding,
         id=f"{outcome.name}-{outcome.game}",
         params={"game": outcome.game, "is_independent": outcome.is_independent, **curve_counts_of(curve)},
-        metrics=(*finding.metrics, *_curve_metrics(curve, is_for_verdict=is_for_verdict)),
+        metrics=(
+            *outcome_metrics(outcome, confidence=confidence),
+            *_curve_metrics(curve, is_for_verdict=is_for_verdict),
+        ),
     )
     return Evidence(bound, curve, finding)
 
@@ -77,6 +83,22 @@ def outcome_result(outcome: CanaryOutcome) -> AttackResult:
         access=outcome.access,
         notes=outcome.notes,
     )
+
+
+def outcome_metrics(outcome: CanaryOutcome, *, confidence: float) -> tuple[Metric, ...]:
+    """Measure AUC and rates, and say whether the outcomes are independent trials.
+
+    Args:
+        outcome: of the game.
+        confidence: of the intervals.
+    """
+    metrics = attack_metrics(outcome_result(outcome), confidence=confidence)
+    return tuple(map(_of_independent, metrics)) if outcome.is_independent else metrics
+
+
+def _of_independent(metric: Metric) -> Metric:
+    head, caveat, _ = metric.rule.partition(CAVEAT)
+    return replace(metric, rule=f"{head}{INDEPENDENT}") if caveat else metric
 
 
 def curve_counts_of(curve: CurveTest | OneRunCurveTest | None) -> dict[str, dict[str, int]]:
@@ -120,7 +142,8 @@ def step_finding(bound: EpsilonEstimate) -> Finding:
         notes=(
             (
                 "Single steps, with the coins of every step known to the auditor, composed by the accountant at the stated "
-                "sample rate: it audits the noise of a step, not the sampling."
+                "sample rate: it audits the noise of a step, not the sampling. Outcomes are those of the second half of the steps; "
+                "the first half chose the threshold."
             ),
         ),
     )

@@ -78,6 +78,22 @@ class Probes(NamedTuple):
             found.append(f"{CLIP_REFUTED}: one canary moves a step's sum by {self.sensitivity.largest:.3g} clips.")
         return found
 
+    def sentences(self) -> list[str]:
+        """Say in a sentence each what was measured, and what would refute the claim."""
+        found = []
+        if self.noise is not None:
+            seen = f"{self.noise.n_coordinates} idle coordinates x {self.noise.n_steps} steps"
+            limit = f"below {1.0 - self.noise.estimate.confidence:.3g} the claimed noise is refuted"
+            found.append(f"Noise probe, {seen}: p-value {self.noise.p_value:.3g}; {limit}.")
+        if self.sampling is not None:
+            seen = f"{self.sampling.mean_size:.4g} records per batch, {self.sampling.expected_size:.4g} expected"
+            limit = f"below {1.0 - self.sampling.confidence:.3g} the claimed sampling is refuted"
+            found.append(f"Sampling probe, {seen}: p-value {self.sampling.p_value:.3g}; {limit}.")
+        if self.sensitivity is not None:
+            moved = f"one canary moves a step's sum by {self.sensitivity.largest:.4g} clips at most"
+            found.append(f"Sensitivity probe: {moved}; above {1.0 + self.sensitivity.tolerance:g} the clip is refuted.")
+        return found
+
     def findings(self) -> list[Finding]:
         """Return them as findings of a report."""
         return [

@@ -10,12 +10,13 @@ from privaudit.errors import ConfigError
 from privaudit.estimators import CurveTest, OneRunCurveTest, SensitivityProbe, sampling_probe
 from privaudit.estimators.verdict_shares import VerdictShares, verdict_shares
 from privaudit.pipeline.canary_claim import claim_of, note_on_claim
-from privaudit.pipeline.canary_findings import curve_counts_of, outcome_evidence, outcome_result, step_finding
+from privaudit.pipeline.canary_findings import curve_counts_of, outcome_evidence, outcome_metrics, step_finding
+from privaudit.pipeline.canary_notes import canary_facts, confidence_note, curve_note, played_note, tied_note
 from privaudit.pipeline.canary_outcome import CONTROL_NAME, CanaryOutcome, check_control
 from privaudit.pipeline.canary_probes import Batches, Probes
 from privaudit.pipeline.canary_steps import can_probe, noise_probe_of
 from privaudit.pipeline.canary_verdict import judge_mechanism
-from privaudit.pipeline.findings import attack_metrics, claim_finding
+from privaudit.pipeline.findings import claim_finding
 from privaudit.store.manifest import ANALYSIS_LIBRARIES, library_versions
 from privaudit.types import (
     AuditReport,
@@ -94,12 +95,12 @@ def canary_report(
         raise ConfigError("a canary report needs at least one outcome; got none.", key="outcomes")
     claim = claim_of(params, claim_epsilon, delta=delta, neighbouring=neighbouring)
     judged = params if claim is not None and claim.mechanism is not None else None
-    shares = verdict_shares(
-        confidence,
-        has_curve=judged is not None,
-        has_noise=can_probe(idle_noise, judged),
-        has_sampling=batches is not None and judged is not None,
-    )
+    tests = {
+        "has_curve": judged is not None,
+        "has_noise": can_probe(idle_noise, judged),
+        "has_sampling": batches is not None and judged is not None,
+    }
+    shares = verdict_shares(confidence, **tests)
     probes = _probes(params, idle_noise, batches, sensitivity, delta=delta, shares=shares)
     settings: _Settings = {"params": params, "delta": delta, "neighbouring": neighbouring}
     found = [
@@ -130,6 +131,11 @@ def canary_report(
     findings = [each.finding for each in found] + probes.findings()
     findings += [step_finding(step_bound)] if step_bound is not None else []
     all_notes = (
+        _played(outcomes[0], params, provenance or {}),
+        *_curve_notes(first.curve, played[1], is_for_verdict=judged is not None),
+        *tied_note(first.bound),
+        *probes.sentences(),
+        confidence_note(confidence, shares, has_claim=claim is not None, **tests),
         GAME_NOTES[outcomes[0].game],
         *([SECONDARY] if len(outcomes) > 1 else []),
         *note_on_claim(claim, params),
@@ -152,6 +158,25 @@ def canary_report(
             **(provenance or {}),
         },
     )
+
+
+def _played(outcome: CanaryOutcome, params: DpSgdParams | None, provenance: Mapping[str, Any]) -> str:
+    n_in = int(outcome.is_in.sum())
+    return played_note(
+        outcome.game,
+        n_in,
+        len(outcome.is_in) - n_in,
+        facts=canary_facts(provenance),
+        params=params,
+        is_clip_known=outcome.params is not None,  # of training elsewhere nobody stated one
+    )
+
+
+def _curve_notes(
+    curve: CurveTest | OneRunCurveTest | None, control: CurveTest | OneRunCurveTest | None, *, is_for_verdict: bool
+) -> list[str]:
+    found = [] if curve is None else [curve_note(curve, whose="Measured", is_for_verdict=is_for_verdict)]
+    return found + ([] if control is None else [curve_note(control, whose=f"Control ({CONTROL_NAME})")])
 
 
 class _Settings(TypedDict):
@@ -210,7 +235,7 @@ def _control(
         attack=outcome.name,
         n_models=1 if outcome.game == "one_run" else len(outcome.scores),
         estimate=found.bound,
-        metrics=attack_metrics(outcome_result(outcome), confidence=shares.bound),
+        metrics=outcome_metrics(outcome, confidence=shares.bound),
         params=curve_counts_of(found.curve),
     )
     return control, found.curve

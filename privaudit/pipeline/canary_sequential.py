@@ -5,11 +5,12 @@ from typing import Any
 
 from privaudit.config import AuditConfig
 from privaudit.estimators import pld_claim
+from privaudit.pipeline.canary_notes import canary_facts, exact_percent, played_note
 from privaudit.pipeline.canary_outcome import CONTROL_NAME
 from privaudit.pipeline.canary_stopping import Stopped, choosing_pairs
 from privaudit.pipeline.findings import claim_finding
 from privaudit.pipeline.verdict import judge_claim
-from privaudit.types import AuditReport, Control, DpSgdParams, Finding, Neighbouring, Section, Subject
+from privaudit.types import AuditReport, Control, DpSgdParams, EpsilonEstimate, Finding, Neighbouring, Section, Subject
 
 STOPPED = (
     "The game was stopped where it was decided. Only the bound by betting holds at such a moment; bounds for a fixed number "
@@ -41,7 +42,7 @@ def sequential_report(
         data_digest: of the data.
         model_digest: of recipe and model.
         provenance: JSON-able values on how the outcomes came about.
-        control: the same number of pairs without noise, guessed at the same threshold.
+        control: the same number of pairs without noise, with a threshold of their own.
     """
     assert config.canaries is not None
     claim = pld_claim(params, delta=delta, neighbouring=Neighbouring.ADD_REMOVE)
@@ -66,25 +67,39 @@ def sequential_report(
         estimates=(estimate,),
         notes=(f"The first {n_choosing} pairs of runs chose the threshold and do not count.",),
     )
+    n_pairs = stopped.n_played + n_choosing
+    played = played_note(
+        "many_runs", n_pairs, n_pairs, facts=canary_facts(provenance), params=params, is_clip_known=True
+    )
     sections = (
-        Section(kind="canary", title="Canaries", findings=(finding,), notes=(STOPPED,)),
+        Section(kind="canary", title="Canaries", findings=(finding,), notes=(played, _counted(estimate), STOPPED)),
         Section(kind="games", title="What the claim allows", findings=(claim_finding(params, delta=delta),)),
     )
-    played = None
+    shown = None
     if control is not None:
         bound = control.sequence.estimate()
-        played = Control(name=CONTROL_NAME, attack=attack, n_models=2 * control.n_played, estimate=bound)
-    verdict = judge_claim(claim, [estimate], played)
+        shown = Control(name=CONTROL_NAME, attack=attack, n_models=2 * control.n_played, estimate=bound)
+    verdict = judge_claim(claim, [estimate], shown, is_canary=True)
     if verdict.outcome == "too_weak":
         verdict = replace(verdict, reason=f"{ENDED} {verdict.reason}")
     return AuditReport(
         subject=Subject(name=name, model_digest=model_digest, data_digest=data_digest),
         claim=claim,
         sections=sections,
-        controls=(played,) if played is not None else (),
+        controls=(shown,) if shown is not None else (),
         verdicts=(verdict,),
         provenance={
             "primary": {"attack": attack, "estimator": estimate.method, "chosen_on": "fixed beforehand"},
             **provenance,
         },
+    )
+
+
+def _counted(estimate: EpsilonEstimate) -> str:
+    """Say from what the bound was made."""
+    counts = {name: int(estimate.diagnostics[name]) for name in ("tp", "fp")}
+    return (
+        f"In {estimate.n_in} pairs of runs after those that chose the threshold, the canary was called present in "
+        f"{counts['tp']} runs with it and in {counts['fp']} without; that shows epsilon >= {estimate.lower:.4g} of at most "
+        f"{estimate.ceiling:.4g}, at {exact_percent(estimate.confidence)} confidence wherever the game ends."
     )

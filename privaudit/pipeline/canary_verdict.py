@@ -10,16 +10,13 @@ from collections.abc import Sequence
 
 from privaudit.estimators import CurveTest, OneRunCurveTest
 from privaudit.pipeline.canary_probes import Probes
-from privaudit.pipeline.verdict import check_comparable, judge_claim
+from privaudit.pipeline.verdict import NO_CANARY_CONTROL, check_comparable, judge_claim
 from privaudit.types import Control, EpsilonEstimate, PrivacyClaim, Verdict
 
 CURVE_REFUTED = "refutes the accountant's curve"
 EPSILON_REFUTED = "(epsilon, delta) refuted"
 NOT_EPSILON = (
     "(epsilon, delta) itself is not refuted (model-free bound {bound.lower:.4g} of at most {bound.ceiling:.4g})."
-)
-NO_CONTROL = (
-    "There is no control: the same game with noise 0 and the clip kept would show what this audit could have seen."
 )
 LOOK_FOR = "Look for the error in the training code or the accounting."
 
@@ -61,9 +58,9 @@ def judge_mechanism(
             refuted.append(NOT_EPSILON.format(bound=bound))
         return Verdict(rule="claim", outcome="violated", numbers=numbers, reason=" ".join([*refuted, LOOK_FOR]))
     if curve is None:
-        return judge_claim(claim, [bound], control)
+        return judge_claim(claim, [bound], control, is_canary=True)
     if control is None or control_curve is None:
-        return Verdict(rule="claim", outcome="too_weak", numbers=numbers, reason=NO_CONTROL)
+        return Verdict(rule="claim", outcome="too_weak", numbers=numbers, reason=NO_CANARY_CONTROL)
     if not control_curve.is_refuted:
         reason = (
             "The control, trained without noise, did not violate the accountant's curve either: this audit could not "

@@ -8,6 +8,18 @@ from privaudit.estimators import one_run_p_value
 from privaudit.types import Control, EpsilonEstimate, PrivacyClaim, Validity, Verdict
 
 MAX_SUGGESTED_RECORDS = 1_000_000
+NO_CONTROL = "There is no control: one (control.n_models of at least 4 in the config of a run) would show what the attack could see."
+NO_CANARY_CONTROL = (
+    "There is no control: the same game with noise 0 and the clip kept would show what this audit could have seen."
+)
+WEAK_CONTROL = (
+    "The positive control, trained without noise and clipping, was shown to leak only {reached:.2f} at least; a stronger "
+    "attack, more shadow models, or inserted canaries would be needed."
+)
+WEAK_CANARY_CONTROL = (
+    "The control, trained without noise and with the clip kept, was shown to leak only {reached:.2f} at least; more canaries "
+    "or runs, or a stronger canary, would be needed."
+)
 
 
 def check_comparable(claim: PrivacyClaim, estimate: EpsilonEstimate) -> None:
@@ -27,7 +39,9 @@ def check_comparable(claim: PrivacyClaim, estimate: EpsilonEstimate) -> None:
         )
 
 
-def judge_claim(claim: PrivacyClaim, estimates: Sequence[EpsilonEstimate], control: Control | None) -> Verdict:
+def judge_claim(
+    claim: PrivacyClaim, estimates: Sequence[EpsilonEstimate], control: Control | None, *, is_canary: bool = False
+) -> Verdict:
     """Compare a claim with the primary bounds by the three-way rule.
 
     ``violated`` if a lower bound exceeds the claim; else ``consistent`` if both the ceiling and the positive control's
@@ -37,6 +51,7 @@ def judge_claim(claim: PrivacyClaim, estimates: Sequence[EpsilonEstimate], contr
         claim: the promised guarantee.
         estimates: the primary estimate of each target, at confidences that hold jointly.
         control: the positive control, or ``None``.
+        is_canary: whether canaries were played, whose control keeps the clip; only words depend on it.
 
     Raises:
         ClaimError: if the numbers are not about the same neighbours and delta.
@@ -55,7 +70,7 @@ def judge_claim(claim: PrivacyClaim, estimates: Sequence[EpsilonEstimate], contr
     if lower > claim.epsilon:
         reason = "The lower bound exceeds the claim: look for the error in the training code or the accounting."
         return Verdict(rule="claim", outcome="violated", numbers=numbers, reason=reason)
-    wants = _what_would_suffice(claim, estimates[0], ceiling, reached)
+    wants = _what_would_suffice(claim, estimates[0], ceiling, reached, is_canary)
     if wants:
         return Verdict(rule="claim", outcome="too_weak", numbers=numbers, reason=" ".join(wants))
     reason = "The bound is below the claim, and the control shows that this audit could have seen more."
@@ -63,26 +78,20 @@ def judge_claim(claim: PrivacyClaim, estimates: Sequence[EpsilonEstimate], contr
 
 
 def _what_would_suffice(
-    claim: PrivacyClaim, estimate: EpsilonEstimate, ceiling: float, reached: float | None
+    claim: PrivacyClaim, estimate: EpsilonEstimate, ceiling: float, reached: float | None, is_canary: bool
 ) -> list[str]:
     wants = []
     if ceiling <= claim.epsilon:
-        more = _what_would_lift(claim, estimate)
+        more = _what_would_lift(claim, estimate, is_canary)
         wants.append(f"The ceiling of {ceiling:.2f} does not reach the claim of {claim.epsilon:.2f}; {more}.")
     if reached is None:
-        wants.append(
-            "There is no control: one (control.n_models of at least 4 in the config of a run) would show what the attack "
-            "could see."
-        )
+        wants.append(NO_CANARY_CONTROL if is_canary else NO_CONTROL)
     elif reached <= claim.epsilon:
-        wants.append(
-            f"The positive control, trained without noise and clipping, was shown to leak only {reached:.2f} at least; "
-            "a stronger attack, more shadow models, or inserted canaries would be needed."
-        )
+        wants.append((WEAK_CANARY_CONTROL if is_canary else WEAK_CONTROL).format(reached=reached))
     return wants
 
 
-def _what_would_lift(claim: PrivacyClaim, estimate: EpsilonEstimate) -> str:
+def _what_would_lift(claim: PrivacyClaim, estimate: EpsilonEstimate, is_canary: bool) -> str:
     if not estimate.method.endswith("one_run"):  # outcomes are counted, one per training
         return "more independent trainings would lift it"
     n_now, n_guesses = (int(estimate.diagnostics.get(name, 0)) for name in ("n_canaries", "n_guesses"))
@@ -91,7 +100,9 @@ def _what_would_lift(claim: PrivacyClaim, estimate: EpsilonEstimate) -> str:
         claim.epsilon, delta=claim.delta, confidence=estimate.confidence, share=share, above=max(n_now, 100)
     )
     if needed:
-        return f"about {needed:,} records with coins would lift it above the claim"
+        return f"about {needed:,} {'canaries' if is_canary else 'records with coins'} would lift it above the claim"
+    if is_canary:
+        return "more canaries alone do not lift it: a larger share of guesses or a smaller delta may"
     return "more records alone do not lift it: a larger share of guesses, a smaller delta or fewer targets may"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from privaudit.report.estimate_words import CONDITIONAL
 from privaudit.report.sentences import claim_number
 from privaudit.report.words import attack_text, claimed_text, epsilon_text, percent_text
 from privaudit.types import AuditReport, EpsilonEstimate, EstimateKind, Finding
@@ -83,6 +84,7 @@ def _bound_row(key: tuple[str, str], group: list[EpsilonEstimate], is_primary: b
     targets = f" each, {len(group)} targets" if len(group) > 1 else ""
     role: Role = "primary" if is_primary else "secondary"
     name = f"{clip(attack_text(key[0]), MAX_NAME)}, {key[1]}{' (primary)' if is_primary else ''}"
+    name = CONDITIONAL.get(key[1], name)  # whole, for without its condition the bound would not hold
     label = clip(f"{name}: at least {span} ({level}{targets})")
     return AxisRow(role=role, label=label, values=values, is_lower=True)
 

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from privaudit.report.axis_rows import MAX_NAME, AxisRow, axis_rows, clip
+from privaudit.report.canary_words import is_of_canaries
 from privaudit.report.svg import INK, plain_style, to_svg
 from privaudit.report.thin import thin_report
 from privaudit.report.words import attack_text, percent_text
@@ -97,7 +98,8 @@ def roc_caption(report: AuditReport) -> str:
     targets = {finding.params.get("target") for finding in report.attacked() if finding.roc is not None}
     which = f"Target {drawn[0].params.get('target')}, the first of {len(targets)}. " if len(targets) > 1 else ""
     text = f"{which}Share of members found against share of false alarms, both on logarithmic axes; the left edge also stands for no false alarm. "
-    text += "The dotted line is guessing. Curves are measured on the records of one model and certify nothing."
+    measured = "canaries" if is_of_canaries(report) else "the records of one model"
+    text += f"The dotted line is guessing. Curves are measured on {measured} and certify nothing."
     if claim_curve(report) is not None:
         text += " If the claim holds, the true rates of no attack lie in the shaded region."
     return text

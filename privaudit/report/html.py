@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from privaudit.report import tables
 from privaudit.report.axis_rows import left_out
+from privaudit.report.canary_words import control_words, interval_words, verdict_rests_on
 from privaudit.report.figures import epsilon_axis, roc_caption, roc_figure, roc_findings
 from privaudit.report.methods import method_notes
 from privaudit.report.sentences import headline, warnings_of, what_would_suffice
@@ -47,6 +48,9 @@ def render_html(report: AuditReport) -> str:
         summary=tables.summary_table(report) if many_targets else None,
         findings=tables.finding_table(report),
         estimates=tables.estimate_table(report),
+        rests_on=verdict_rests_on(report),
+        intervals=interval_words(report),
+        control_is=control_words(report),
         assumptions=tables.assumptions_of(report),
         controls=tables.control_table(report),
         accuracy=tables.accuracy_table(report),

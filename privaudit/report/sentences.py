@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from privaudit.report.estimate_words import confidence_text
 from privaudit.report.words import attack_text, claim_text, epsilon_text, metric_of, percent_text
 from privaudit.types import AuditReport, EpsilonEstimate, Finding, PrivacyClaim, Verdict
 from privaudit.types.report import ATTACKED
@@ -120,7 +121,9 @@ def _weakness(report: AuditReport, claim: PrivacyClaim) -> str:
         return f"could never have shown more than {epsilon_text(ceiling, 'up')}"
     if control is None:
         return "no control shows what this attack could have seen"
-    return f"on the control, where nothing was held back, the same attack shows only epsilon >= {epsilon_text(control, 'down')}"
+    names = ", ".join(dict.fromkeys(control.name for control in report.controls))
+    named = f" ({names})" if names else ""
+    return f"on the control{named} the same attack shows only epsilon >= {epsilon_text(control, 'down')}"
 
 
 def _shown(report: AuditReport) -> str:
@@ -131,7 +134,7 @@ def _shown(report: AuditReport) -> str:
 def _confidence(report: AuditReport) -> str:
     """The joint confidence: targets share the error rate, each bound alone has a higher one."""
     joint = 1 - sum(1 - estimate.confidence for _, estimate in report.primary_estimates())
-    return f" with {percent_text(joint)} confidence" if 0 < joint < 1 else ""
+    return f" with {confidence_text(joint)} confidence" if 0 < joint < 1 else ""
 
 
 def _no_verdict(claim: PrivacyClaim | None) -> str:

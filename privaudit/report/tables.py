@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from privaudit.report.estimate_words import confidence_text, made_from, method_text, validity_text
 from privaudit.report.words import (
     NEIGHBOURING_NAMES,
     NOT_MEASURABLE,
@@ -125,15 +126,15 @@ def _estimate_row(finding: Finding, estimate: EpsilonEstimate, is_primary: bool)
     is_upper = estimate.kind is EstimateKind.UPPER_BOUND
     return (
         f"{finding.id} (primary)" if is_primary else finding.id,
-        estimate.method,
+        method_text(estimate.method),
         str(estimate.kind).replace("_", " "),
         estimate_text(estimate),
-        "computed" if estimate.confidence == 1 else percent_text(estimate.confidence),
+        confidence_text(estimate.confidence),
         NEIGHBOURING_NAMES[estimate.neighbouring],
         delta_text(estimate.delta),
-        _made_from(estimate),
+        made_from(estimate),
         "" if is_upper or math.isinf(estimate.ceiling) else epsilon_text(estimate.ceiling, "up"),
-        str(estimate.validity).replace("_", " "),
+        validity_text(estimate),
     )
 
 
@@ -141,17 +142,7 @@ def assumptions_of(report: AuditReport) -> tuple[tuple[str, tuple[str, ...]], ..
     """Return each method that states assumptions with them, once per distinct list."""
     found = [e for section in report.sections for f in section.findings for e in f.estimates]
     found += [control.estimate for control in report.controls]
-    return tuple(dict.fromkeys((e.method, tuple(e.assumptions)) for e in found if e.assumptions))
-
-
-def _made_from(estimate: EpsilonEstimate) -> str:
-    if "n_canaries" in estimate.diagnostics:
-        words = (("n_canaries", "canaries"), ("n_guesses", "guesses"), ("n_correct", "right"))
-        counts = [f"{estimate.diagnostics[key]:g} {word}" for key, word in words if key in estimate.diagnostics]
-        return ", ".join(counts)
-    if estimate.n_in is not None and estimate.n_out is not None:
-        return f"{estimate.n_in} in, {estimate.n_out} out"
-    return ""
+    return tuple(dict.fromkeys((method_text(e.method), tuple(e.assumptions)) for e in found if e.assumptions))
 
 
 def control_table(report: AuditReport) -> Table:
@@ -162,7 +153,7 @@ def control_table(report: AuditReport) -> Table:
             attack_text(control.attack),
             str(control.n_models),
             estimate_text(control.estimate),
-            percent_text(control.estimate.confidence),
+            confidence_text(control.estimate.confidence),
             epsilon_text(control.estimate.ceiling, "up"),
             "; ".join(f"{metric.name} {metric_text(metric)}" for metric in control.metrics),
         )

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sized
-from typing import Any
+from typing import Any, NamedTuple
 
 from opacus.utils.uniform_sampler import UniformWithReplacementSampler
 
@@ -26,6 +26,45 @@ TOO_SMALL = (
     "{exact:.4g}, and that is the claim here."
 )
 SMALLER = 0.02  # relative; accountants differ by that much
+
+
+class Script(NamedTuple):
+    """What was read off a user's optimizer and loader.
+
+    Attributes:
+        sample_rate: probability with which a batch holds a record.
+        n_records: of the training set, or ``None`` where the loader does not say.
+        notes: what a reader must know, in sentences.
+        untested: what the claim says of sampling and the loader does not bear out.
+        facts: JSON-able, for the report's provenance.
+    """
+
+    sample_rate: float
+    n_records: int | None
+    notes: tuple[str, ...]
+    untested: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+def read_script(optimizer: Any, loader: Any) -> Script:
+    """Read what the audit must know of a script.
+
+    Args:
+        optimizer: as ``make_private`` returned it.
+        loader: likewise.
+    """
+    rate = sample_rate_of(loader)
+    return Script(
+        sample_rate=rate,
+        n_records=n_records_of(loader),
+        notes=tuple(notes_on_divisor(optimizer, loader)),
+        untested=tuple(untested_sampling(loader)),
+        facts={
+            "sample_rate": rate,
+            "loader": type(loader).__name__,
+            "expected_batch_size": optimizer.expected_batch_size,
+        },
+    )
 
 
 def sample_rate_of(loader: Any) -> float:

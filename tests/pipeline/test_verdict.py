@@ -124,5 +124,15 @@ def test_models_that_learned_nothing_are_named():
     assert idle_models(better) == []
 
 
+@pytest.mark.parametrize(
+    ("reached", "words"), [(None, "noise 0 and the clip kept"), (1.0, "trained without noise and with the clip kept")]
+)
+def test_the_control_of_canaries_keeps_the_clip(reached, words):
+    played = None if reached is None else control(reached)
+    reason = judge_claim(claim(), [estimate(0.0, 1.5)], played, is_canary=True).reason
+    assert words in reason and "canaries would lift it" in reason
+    assert "shadow" not in reason and "without noise and clipping" not in reason and "n_models" not in reason
+
+
 def test_an_infinite_claim_is_never_supported():
     assert judge_claim(claim(math.inf), [estimate(4.0)], control(4.5)).outcome == "too_weak"

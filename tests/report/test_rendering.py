@@ -196,8 +196,17 @@ def test_many_targets_are_summed_up(builder):
 
 def test_a_section_of_another_kind_is_shown(builder):
     report = builder.sample_report()
-    extra = Section(kind="canary", title="Canaries", findings=(builder.attack_finding("lira", 0),))
+    finding = dataclasses.replace(builder.attack_finding("lira", 0), metrics=(Metric(name="p_value_rate", value=0.3),))
+    extra = Section(kind="canary", title="Canaries", findings=(finding,))
     assert "<h2>Canaries</h2>" in render_html(dataclasses.replace(report, sections=(*report.sections, extra)))
+
+
+def test_a_weak_control_is_called_by_its_name(builder):
+    report = builder.sample_report(ceiling=7.2, control_lower=1.2)
+    assert "on the control (noise 0, no clipping) the same attack shows only" in headline(report)
+    kept = tuple(dataclasses.replace(control, name="noise 0, clip kept") for control in report.controls)
+    said = headline(dataclasses.replace(report, controls=kept))
+    assert "on the control (noise 0, clip kept) the same attack shows only" in said
 
 
 def test_axis_holds_every_label(builder):
