@@ -25,7 +25,7 @@ def command() -> None:
 @click.option(
     "--kind", type=click.Choice(KINDS), default="mislabelled", show_default=True, help="What the canaries are."
 )
-@click.option("--n", "n_canaries", type=click.IntRange(min=1), default=500, show_default=True, help="How many.")
+@click.option("--n", "n_canaries", type=int, default=500, show_default=True, help="How many, at least 20.")
 @click.option("--label", help="Column of classes; in an npz the array.  [npz: y]")
 @click.option("--out", type=FILE, required=True, help="Write the data to train on here; csv or npz, as DATA is.")
 @click.option("--canaries-out", type=FILE, required=True, help="Write all canaries here, to be scored afterwards.")
@@ -54,12 +54,15 @@ def insert(
     \b
     mislabelled  copies of records, each with another class
     random       each column drawn from its own values (npz: evenly between least and largest)
-    blank        all features 0, one canary per class (npz)
+    blank        all features 0, at most one canary per class (npz)
     clipbkd      along the directions in which records vary least (npz)
 
-    The file to train on has the canaries whose coin fell on 1 among its rows, and one more column, `canary`: their keys,
-    empty for your own records. Leave that column out of training. Every other column of a canary is like a record's, so
-    an id would come twice. The file's length depends on the coins: give DP-SGD a public number of records instead.
+    The file to train on has the columns of DATA, and the canaries whose coin fell on 1 among its rows; nothing marks them.
+    Every column of a canary is like a record's, so an id would come twice. The file's length depends on the coins: give
+    DP-SGD a public number of records instead.
+
+    The file of all canaries has one more column or array, `canary`: keys that no other insertion gives. It is no feature,
+    but must stand beside the scores.
     """
     from privaudit.data.insert_canaries import insert_into_file
     from privaudit.report.insertion_text import insertion_text
@@ -82,6 +85,12 @@ def insert(
 @click.option("--coins", type=FILE, required=True, help="The coins that `insert` wrote.")
 @click.option("--scores", type=FILE, required=True, help="csv or npz with `canary` (keys) and `score` of all canaries.")
 @click.option(
+    "--control-scores",
+    type=FILE,
+    help="The same of a model that was trained on the same file with noise 0 and the clip kept. Without it a claim is "
+    "violated or too_weak, never consistent.",
+)
+@click.option(
     "--quantity",
     type=click.Choice(["score", "loss"]),
     default="score",
@@ -103,6 +112,7 @@ def insert(
 def evaluate(
     coins: Path,
     scores: Path,
+    control_scores: Path | None,
     quantity: Literal["score", "loss"],
     column: str | None,
     noise_multiplier: float | None,
@@ -117,8 +127,8 @@ def evaluate(
 ) -> int:
     """Bound epsilon from the scores of all canaries, in or out.
 
-    The file of scores holds one row per canary, in any order, with its key in column `canary`. Scores and coins are joined
-    by key; a canary without a score, or a score without a canary, is an error.
+    A file of scores holds one row per canary, in any order, with its key in column `canary`. Scores and coins are joined
+    by key; a canary without a score, or a score without a canary, is an error. --quantity and --column are for both files.
     """
     from privaudit.cli.console import show_report
     from privaudit.cli.report_folder import check_report_folder
@@ -129,7 +139,15 @@ def evaluate(
     stated = CanaryClaim(
         noise_multiplier=noise_multiplier, sample_rate=sample_rate, steps=steps, epsilon=claim, delta=delta
     )
-    report = evaluate_canary_files(coins, scores, claim=stated, confidence=confidence, quantity=quantity, column=column)
+    report = evaluate_canary_files(
+        coins,
+        scores,
+        control_path=control_scores,
+        claim=stated,
+        confidence=confidence,
+        quantity=quantity,
+        column=column,
+    )
     if out is not None:
         write_reports(report, out, list(FILES))
     show_report(report, output_format, out)

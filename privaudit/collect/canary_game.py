@@ -81,7 +81,7 @@ class PlayedRuns:
         is_in: ``(n_runs, n_canaries)`` the coins.
         projections: ``(n_steps, n_canaries)`` of the first run, in clips; empty for record canaries.
         sampled: ``(n_steps, n_canaries)`` of the first run: the canary was in the step's batch.
-        idle_noise: ``(n_steps, n_idle)`` of the first run: noisy sums on coordinates without a canary.
+        idle_noise: ``(n_steps, n_idle)`` of the first run: noisy sums on coordinates without a canary, in clips.
     """
 
     numbers: NDArray[np.int64]

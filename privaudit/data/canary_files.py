@@ -12,6 +12,7 @@ from privaudit.data.canary_coins import CanaryCoins
 from privaudit.errors import ConfigError, DataError, StoreError
 
 FORMAT = "privaudit-canary-coins-1"
+OPENING = f'{{"format": "{FORMAT}"'.encode()  # of every coins file
 SECRET = 0o600
 LONGEST_KEY = 200  # characters; arrays of text are as wide as the longest
 
@@ -43,15 +44,11 @@ def read_coins(path: Path) -> CanaryCoins:
 
     Raises:
         ConfigError: if there is no such file.
-        DataError: if it is damaged, or something else.
+        DataError: if it cannot be read, is damaged, or is something else; says which.
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file. `privaudit canaries insert` writes the coins.", key="coins")
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, OSError, RecursionError, MemoryError) as error:
-        raise _damaged(path, " ".join(str(error).split())) from None
-    keys, is_in = _checked(path, content)
+    keys, is_in = _checked(path, content := _content(path))
     try:
         coins = CanaryCoins(keys=np.array(keys, dtype=np.str_), is_in=np.array(is_in))
     except DataError as error:
@@ -61,11 +58,24 @@ def read_coins(path: Path) -> CanaryCoins:
     return coins
 
 
+def _content(path: Path) -> Any:
+    try:
+        written = path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path}: the coins cannot be read ({error.strerror or error}). Only the user who inserted the canaries may."
+        ) from None
+    try:
+        return json.loads(written)
+    except (ValueError, RecursionError, MemoryError) as error:
+        if written[: len(OPENING)] == OPENING[: len(written)]:
+            raise _damaged(path, " ".join(str(error).split())) from None
+        raise _something_else(path) from None
+
+
 def _checked(path: Path, content: Any) -> tuple[list[str], list[int]]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise DataError(
-            f"{path}: no coins file of format {FORMAT}. Give the file that `privaudit canaries insert` wrote."
-        )
+        raise _something_else(path)
     keys, is_in, digest = (content.get(name) for name in ("keys", "is_in", "digest"))
     if not isinstance(keys, list) or not isinstance(is_in, list) or not isinstance(digest, str) or not keys:
         raise _damaged(path, "keys, is_in or digest is missing")
@@ -74,6 +84,13 @@ def _checked(path: Path, content: Any) -> tuple[list[str], list[int]]:
     if len(keys) != len(is_in) or not all(type(coin) is int and coin in (0, 1) for coin in is_in):
         raise _damaged(path, "is_in must hold a 0 or 1 for each key")
     return keys, is_in
+
+
+def _something_else(path: Path) -> DataError:
+    return DataError(
+        f"{path}: this is no coins file of `privaudit canaries insert` (format {FORMAT}). Give the file that its --coins "
+        "named."
+    )
 
 
 def _damaged(path: Path, reason: str) -> DataError:

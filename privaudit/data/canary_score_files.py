@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from privaudit.data.canary_files import LONGEST_KEY
 from privaudit.data.raw_files import check_there, read_arrays, read_text_table
+from privaudit.data.score_layout import check_named
 from privaudit.errors import ConfigError, DataError, ShapeError
 from privaudit.types.frozen import set_array
 
@@ -46,8 +47,8 @@ def read_canary_scores(path: Path, *, quantity: Quantity = "score", column: str 
         column: name of the scores; the quantity's if ``None``.
 
     Raises:
-        ConfigError: if there is no such file, or it is of no known kind.
-        DataError: if it cannot be read, a column is missing, or a value is no number.
+        ConfigError: if there is no such file, it is of no known kind, or it has no ``column``.
+        DataError: if it cannot be read, the keys or the quantity are missing, or a value is no number.
     """
     name = column or quantity
     if path.suffix.lower() not in (".csv", ".npz"):
@@ -58,24 +59,18 @@ def read_canary_scores(path: Path, *, quantity: Quantity = "score", column: str 
         raise ConfigError(f"{path}: no such file.", key="scores")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    found = _table(path, (KEY, name)) if path.suffix.lower() == ".csv" else _archive(path, (KEY, name))
+    found = read_text_table(path) if path.suffix.lower() == ".csv" else read_arrays(path)
+    if column is not None:
+        check_named(path, "column", (column,), list(found))
+    check_there(path, (KEY, name), found)
+    _check_shapes(path, found[KEY].shape, name, found[name].shape)
     values = _numbers(path, name, found[name])
     return CanaryScores(keys=_keys(path, found[KEY]), scores=-values if quantity == "loss" else values, digest=digest)
 
 
-def _table(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    table = read_text_table(path)
-    check_there(path, names, table)
-    return table
-
-
-def _archive(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    arrays = read_arrays(path)
-    check_there(path, names, arrays)
-    shapes = [arrays[name].shape for name in names]
-    if shapes[0] != shapes[1] or len(shapes[0]) != 1:
-        raise ShapeError(f"{path}: {names[0]} and {names[1]} must be (n_canaries,); got {shapes[0]} and {shapes[1]}.")
-    return arrays
+def _check_shapes(path: Path, keys: tuple[int, ...], name: str, scores: tuple[int, ...]) -> None:
+    if keys != scores or len(keys) != 1:
+        raise ShapeError(f"{path}: {KEY} and {name} must be (n_canaries,); got {keys} and {scores}.")
 
 
 def _numbers(path: Path, name: str, values: NDArray[Any]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from privaudit.validate import nearest
 
 GRADIENT_SHAPES = ("coordinate", "spread", "layer", "bias", "opposed", "alternating")
 ORTHOGONAL = 1e-5  # largest inner product of two directions that count as orthogonal
+MOST_NUMBERS = 2**30  # of all directions together, 4 GiB in single precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,6 +102,13 @@ def make_gradient_canaries(
     if n_canaries < 1:
         raise ConfigError(f"n_canaries must be at least 1; got {n_canaries}.", key="canaries.n_canaries")
     rng = np.random.default_rng(seed)
+    n_weights = sum(int(np.prod(extent, dtype=np.int64)) for extent in weights.values())
+    if n_canaries * n_weights > MOST_NUMBERS:
+        raise ConfigError(
+            f"{n_canaries} canaries of {n_weights:,} weights would take {4e-9 * n_canaries * n_weights:.1f} GB; at most "
+            f"{4e-9 * MOST_NUMBERS:.1f} are used. Take {MOST_NUMBERS // n_weights} canaries, or freeze weights.",
+            key="canaries.n_canaries",
+        )
     sizes = {name: int(np.prod(extent, dtype=np.int64)) for name, extent in weights.items()}
     if shape in ("coordinate", "alternating"):
         rows = _coordinates(sum(sizes.values()), n_canaries, rng, coordinates)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.data.files import DAMAGE
+from privaudit.data.score_layout import SEMICOLON, listed
 from privaudit.errors import DataError
 from privaudit.validate import nearest
 
@@ -22,7 +23,7 @@ def read_text_table(path: Path) -> dict[str, NDArray[Any]]:
         name -> ``(n,)`` objects of type ``str``, in the order of the file.
 
     Raises:
-        DataError: if it is no table, or has no rows.
+        DataError: if it is no table, is not separated by commas, or has no rows.
     """
     import pandas as pd
 
@@ -32,10 +33,18 @@ def read_text_table(path: Path) -> dict[str, NDArray[Any]]:
             table = pd.read_csv(path, index_col=False, skipinitialspace=True, dtype=str, keep_default_na=False)
     except (*DAMAGE, pd.errors.ParserWarning) as error:
         reason = " ".join(str(error).split())
-        raise DataError(f"{path}: no readable csv table ({reason}). Save it as UTF-8 with a header line.") from None
+        raise DataError(f"{path}: no readable csv table ({reason}). {_way_out(path)}") from None
     if table.empty:
         raise DataError(f"{path}: the table has no rows. It needs a header line and one line per record.")
     return {str(name): table[name].to_numpy(dtype=object) for name in table.columns}
+
+
+def _way_out(path: Path) -> str:
+    with path.open("rb") as file:
+        header = file.readline()
+    if b";" in header and b"," not in header:  # with decimal commas rows seem longer than their header
+        return f"In its header, {SEMICOLON}"
+    return "Save it as UTF-8 with a header line."
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -73,5 +82,4 @@ def check_there(path: Path, names: tuple[str, ...], known: dict[str, NDArray[Any
     """
     for name in names:
         if name not in known:
-            shown = ", ".join(list(known)[:12]) + (", ..." if len(known) > 12 else "")
-            raise DataError(f"{path}: no {name!r} among {shown or 'nothing'}.{nearest(name, known)}")
+            raise DataError(f"{path}: no {name!r}.{nearest(name, known)} {listed(list(known))}")

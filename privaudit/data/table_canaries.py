@@ -1,7 +1,9 @@
 """Canaries in a raw table: whole cells, as they stand in the file."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +43,7 @@ def make_table_canaries(
     Raises:
         ConfigError: if the kind is unknown, or there cannot be so many.
         UnsupportedError: if the kind needs numbers.
-        DataError: if the label is no class in every row, or two canaries would be the same row.
+        DataError: if the label is no class in every row, or a quantity, or two canaries would be the same row.
 
     Source: Nasr et al., S&P 2021 (mislabelled); Steinke, Nasr, Jagielski, NeurIPS 2023 (many canaries in one run).
 
@@ -93,12 +95,35 @@ def _random(wanted: _Request, rng: np.random.Generator) -> tuple[Table, NDArray[
 
 
 def _check_classes(label: str, classes: NDArray[np.object_]) -> None:
+    if "" in classes.tolist():
+        raise DataError(f"column {label} is empty in some rows. Fill it, or drop those rows.")
+    check_no_quantity(f"column {label}", classes)
     if not 2 <= len(classes) <= MAX_CLASSES:
         raise DataError(
             f"column {label} must hold 2 to {MAX_CLASSES} classes; got {len(classes)}. Name the column of classes."
         )
-    if "" in classes.tolist():
-        raise DataError(f"column {label} is empty in some rows. Fill it, or drop those rows.")
+
+
+def check_no_quantity(what: str, classes: NDArray[Any]) -> None:
+    """Refuse numbers with fractions as classes: another value of a regression's target would hardly be a wrong label.
+
+    Args:
+        what: column or array, for the message.
+        classes: ``(n_classes,)`` the distinct values, texts or numbers.
+
+    Raises:
+        DataError: if all are numbers, and one is not whole.
+    """
+    try:
+        numbers = [float(value) for value in classes.tolist()]
+    except (TypeError, ValueError):
+        return  # names
+    fraction = next((number for number in numbers if math.isfinite(number) and not number.is_integer()), None)
+    if fraction is not None:
+        raise DataError(
+            f"{what} holds numbers with fractions ({fraction:g}): a quantity, not classes. Name a column of classes, or group "
+            "it into a few, named by texts or whole numbers, and train on those."
+        )
 
 
 def _no_such_kind(kind: str) -> ConfigError | UnsupportedError:

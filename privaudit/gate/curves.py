@@ -73,8 +73,8 @@ def curve_outcome(
 
 def _is_seen_on_control(report: AuditReport, confidence: float) -> bool:
     attack = (report.provenance.get("primary") or {}).get("attack")
-    found = [control.params["curve"] for control in report.controls if control.attack == attack and control.params]
-    return any(_is_refuted(report, counts, confidence) for counts in found)
+    found = [control.params.get("curve") for control in report.controls if control.attack == attack]
+    return any(_is_refuted(report, counts, confidence) for counts in found if counts)
 
 
 def _is_refuted(report: AuditReport, counts: Mapping[str, Any], confidence: float) -> bool:

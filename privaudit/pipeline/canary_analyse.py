@@ -68,9 +68,9 @@ def analyse_canaries(out: Path, *, changes: AuditConfig | None = None) -> AuditR
     return canary_report(
         [outcome_of(played, canaries, params)],
         params=params,
-        delta=_delta(manifest),
+        delta=delta,
         confidence=config.confidence,
-        idle_noise=played["idle_noise"] / params.max_grad_norm,
+        idle_noise=played["idle_noise"],
         step_bound=step_bound_of(
             played["projections"], played["sampled"], params, delta=delta, confidence=config.confidence
         )

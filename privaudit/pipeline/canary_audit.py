@@ -108,6 +108,8 @@ class CanaryAudit:
 
         if self.is_gradient:
             raise UnsupportedError(f"canaries of kind {self.kind} are gradients: call attach only, and not insert.")
+        if self._records is not None:
+            raise UnsupportedError("canaries were inserted already; make one audit per training.")
         self._records = canaries_among(
             *arrays_of(dataset), kind=self.kind, n_canaries=len(self.coins.keys), seed=self._seed, own=self._own
         )
@@ -134,6 +136,8 @@ class CanaryAudit:
             raise UnsupportedError(
                 f"canaries of kind {self.kind} are records: put the training set through insert first."
             )
+        if self._steps is not None:
+            raise UnsupportedError("this audit watches a training already; make one audit per training.")
         check_optimizer(optimizer)
         names = {id(weight): name.removeprefix("_module.") for name, weight in model.named_parameters()}
         weights = {names[id(weight)]: weight for weight in optimizer.params}
@@ -164,7 +168,8 @@ class CanaryAudit:
 
     def detach(self) -> None:
         """Stop watching: the optimizer trains on without canaries. What was seen is kept."""
-        self._attached().detach()
+        if self._steps is not None:
+            self._steps.detach()
 
     def claimed(self) -> DpSgdParams:
         """Return the parameters of the claim, as the engine's accountant recorded them.
@@ -291,7 +296,6 @@ class CanaryAudit:
             untested=script.untested,
             control=control,
             name=name,
-            data_digest=self.coins.digest,
             provenance={"canaries": self._facts() | script.facts | {"max_grad_norm": steps.clip}},
             notes=(*self._notes, *script.notes, *notes_on(steps, self._engine, params, delta=delta)),
         )

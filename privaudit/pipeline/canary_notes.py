@@ -6,6 +6,7 @@ from typing import Any
 from privaudit.config.canaries import GRADIENT_KINDS, CanaryConfig
 from privaudit.estimators import CurveTest, OneRunCurveTest
 from privaudit.estimators.verdict_shares import VerdictShares
+from privaudit.pipeline.canary_outcome import CONTROL_NAME, CanaryOutcome
 from privaudit.types import DpSgdParams, EpsilonEstimate
 
 ALONE = "Every other bound and interval holds at its own confidence alone, not together with these."
@@ -142,3 +143,36 @@ def exact_percent(share: float) -> str:
     ('97.75 %', '95 %')
     """
     return f"{100 * share:.4g} %"
+
+
+def outcome_note(outcome: CanaryOutcome, params: DpSgdParams | None, provenance: Mapping[str, Any]) -> str:
+    """Say what was played, as an outcome and its provenance tell it.
+
+    Args:
+        outcome: that carries the verdict.
+        params: the claimed mechanism, or ``None``.
+        provenance: of the report.
+    """
+    n_in = int(outcome.is_in.sum())
+    return played_note(
+        outcome.game,
+        n_in,
+        len(outcome.is_in) - n_in,
+        facts=canary_facts(provenance),
+        params=params,
+        is_clip_known=outcome.params is not None,  # of training elsewhere nobody stated one
+    )
+
+
+def curve_notes(
+    curve: CurveTest | OneRunCurveTest | None, control: CurveTest | OneRunCurveTest | None, *, is_for_verdict: bool
+) -> list[str]:
+    """Say what the tests of the claimed curve measured, in the game and in its control.
+
+    Args:
+        curve: the test, or ``None``.
+        control: that of the control, or ``None``.
+        is_for_verdict: whether the verdict rests on the first.
+    """
+    found = [] if curve is None else [curve_note(curve, whose="Measured", is_for_verdict=is_for_verdict)]
+    return found + ([] if control is None else [curve_note(control, whose=f"Control ({CONTROL_NAME})")])

@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.errors import ConfigError
-from privaudit.estimators import CurveTest, OneRunCurveTest, SensitivityProbe, sampling_probe
+from privaudit.estimators import CurveTest, OneRunCurveTest, SensitivityProbe
 from privaudit.estimators.verdict_shares import VerdictShares, verdict_shares
 from privaudit.pipeline.canary_claim import claim_of, note_on_claim
-from privaudit.pipeline.canary_findings import curve_counts_of, outcome_evidence, outcome_metrics, step_finding
-from privaudit.pipeline.canary_notes import canary_facts, confidence_note, curve_note, played_note, tied_note
-from privaudit.pipeline.canary_outcome import CONTROL_NAME, CanaryOutcome, check_control
+from privaudit.pipeline.canary_control import control_of
+from privaudit.pipeline.canary_findings import Evidence, outcome_evidence, step_finding
+from privaudit.pipeline.canary_notes import confidence_note, curve_notes, outcome_note, tied_note
+from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.pipeline.canary_probes import Batches, Probes
-from privaudit.pipeline.canary_steps import can_probe, noise_probe_of
+from privaudit.pipeline.canary_steps import can_probe, probes_of
 from privaudit.pipeline.canary_verdict import judge_mechanism
 from privaudit.pipeline.findings import claim_finding
 from privaudit.store.manifest import ANALYSIS_LIBRARIES, library_versions
@@ -23,7 +24,9 @@ from privaudit.types import (
     Control,
     DpSgdParams,
     EpsilonEstimate,
+    Finding,
     Neighbouring,
+    PrivacyClaim,
     Section,
     Subject,
     Verdict,
@@ -95,45 +98,22 @@ def canary_report(
         raise ConfigError("a canary report needs at least one outcome; got none.", key="outcomes")
     claim = claim_of(params, claim_epsilon, delta=delta, neighbouring=neighbouring)
     judged = params if claim is not None and claim.mechanism is not None else None
-    tests = {
+    tests: _Tests = {
         "has_curve": judged is not None,
         "has_noise": can_probe(idle_noise, judged),
         "has_sampling": batches is not None and judged is not None,
     }
     shares = verdict_shares(confidence, **tests)
-    probes = _probes(params, idle_noise, batches, sensitivity, delta=delta, shares=shares)
     settings: _Settings = {"params": params, "delta": delta, "neighbouring": neighbouring}
-    found = [
-        outcome_evidence(
-            outcome,
-            bound_at=confidence if place else shares.bound,
-            curve_at=shares.curve if judged is not None and not place else confidence,
-            confidence=confidence,
-            is_for_verdict=judged is not None and not place,
-            **settings,
-        )
-        for place, outcome in enumerate(outcomes)
-    ]
-    first, played = found[0], _control(control, outcomes[0], judged, shares, **settings)
-    verdicts: tuple[Verdict, ...] = ()
-    if claim is not None:
-        curves = (first.curve, played[1]) if judged is not None else (None, None)
-        verdict = judge_mechanism(
-            claim,
-            first.bound,
-            curves[0],
-            played[0],
-            curves[1],
-            probes=probes if judged is not None else None,
-            untested=untested,
-        )
-        verdicts = (verdict,)
+    probes = probes_of(params, idle_noise, batches, sensitivity, delta=delta, shares=shares)
+    found = _evidence(outcomes, shares, confidence=confidence, is_curve_judged=judged is not None, **settings)
+    played, played_curve = control_of(control, outcomes[0], judged, shares, **settings)
     findings = [each.finding for each in found] + probes.findings()
     findings += [step_finding(step_bound)] if step_bound is not None else []
     all_notes = (
-        _played(outcomes[0], params, provenance or {}),
-        *_curve_notes(first.curve, played[1], is_for_verdict=judged is not None),
-        *tied_note(first.bound),
+        outcome_note(outcomes[0], params, provenance or {}),
+        *curve_notes(found[0].curve, played_curve, is_for_verdict=judged is not None),
+        *tied_note(found[0].bound),
         *probes.sentences(),
         confidence_note(confidence, shares, has_claim=claim is not None, **tests),
         GAME_NOTES[outcomes[0].game],
@@ -142,41 +122,22 @@ def canary_report(
         *untested,
         *notes,
     )
-    sections = [Section(kind="canary", title="Canaries", findings=tuple(findings), notes=all_notes)]
-    if params is not None:
-        computed = claim_finding(params, delta=delta)
-        sections.append(Section(kind="games", title="What the claim allows", findings=(computed,)))
     return AuditReport(
         subject=Subject(name=name, model_digest=model_digest, data_digest=data_digest),
         claim=claim,
-        sections=tuple(sections),
-        controls=(played[0],) if played[0] is not None else (),
-        verdicts=verdicts,
+        sections=_sections(findings, all_notes, params, delta),
+        controls=(played,) if played is not None else (),
+        verdicts=_verdicts(claim, found[0], played, played_curve, probes, untested),
         provenance={
-            "primary": {"attack": outcomes[0].name, "estimator": first.bound.method, "chosen_on": "fixed beforehand"},
+            "primary": {
+                "attack": outcomes[0].name,
+                "estimator": found[0].bound.method,
+                "chosen_on": "fixed beforehand",
+            },
             "analysed_with": library_versions(ANALYSIS_LIBRARIES),
             **(provenance or {}),
         },
     )
-
-
-def _played(outcome: CanaryOutcome, params: DpSgdParams | None, provenance: Mapping[str, Any]) -> str:
-    n_in = int(outcome.is_in.sum())
-    return played_note(
-        outcome.game,
-        n_in,
-        len(outcome.is_in) - n_in,
-        facts=canary_facts(provenance),
-        params=params,
-        is_clip_known=outcome.params is not None,  # of training elsewhere nobody stated one
-    )
-
-
-def _curve_notes(
-    curve: CurveTest | OneRunCurveTest | None, control: CurveTest | OneRunCurveTest | None, *, is_for_verdict: bool
-) -> list[str]:
-    found = [] if curve is None else [curve_note(curve, whose="Measured", is_for_verdict=is_for_verdict)]
-    return found + ([] if control is None else [curve_note(control, whose=f"Control ({CONTROL_NAME})")])
 
 
 class _Settings(TypedDict):
@@ -185,57 +146,59 @@ class _Settings(TypedDict):
     neighbouring: Neighbouring
 
 
-def _probes(
-    params: DpSgdParams | None,
-    idle_noise: NDArray[np.float64] | None,
-    batches: Batches | None,
-    sensitivity: SensitivityProbe | None,
-    *,
-    delta: float,
-    shares: VerdictShares,
-) -> Probes:
-    if params is None:
-        return Probes(sensitivity=sensitivity)
-    noise = sampling = None
-    if idle_noise is not None and can_probe(idle_noise, params):
-        noise = noise_probe_of(idle_noise, params, delta=delta, confidence=shares.noise)
-    if batches is not None:
-        sampling = sampling_probe(
-            batches.sizes, n_records=batches.n_records, sample_rate=params.sample_rate, confidence=shares.sampling
-        )
-    return Probes(noise=noise, sampling=sampling, sensitivity=sensitivity)
+class _Tests(TypedDict):
+    has_curve: bool
+    has_noise: bool
+    has_sampling: bool
 
 
-def _control(
-    outcome: CanaryOutcome | None,
-    first: CanaryOutcome,
-    judged: DpSgdParams | None,
+def _evidence(
+    outcomes: Sequence[CanaryOutcome],
     shares: VerdictShares,
     *,
+    confidence: float,
+    is_curve_judged: bool,
     params: DpSgdParams | None,
     delta: float,
     neighbouring: Neighbouring,
-) -> tuple[Control | None, CurveTest | OneRunCurveTest | None]:
-    """Return the control at the confidences of the verdict, and its test of the claimed curve."""
-    if outcome is None:
-        return None, None
-    check_control(outcome, first, params)
-    found = outcome_evidence(
-        outcome,
-        bound_at=shares.bound,
-        curve_at=shares.curve,
-        confidence=shares.bound,
-        is_for_verdict=True,
-        params=judged,
-        delta=delta,
-        neighbouring=neighbouring,
-    )
-    control = Control(
-        name=CONTROL_NAME,
-        attack=outcome.name,
-        n_models=1 if outcome.game == "one_run" else len(outcome.scores),
-        estimate=found.bound,
-        metrics=outcome_metrics(outcome, confidence=shares.bound),
-        params=curve_counts_of(found.curve),
-    )
-    return control, found.curve
+) -> list[Evidence]:
+    """Return what each outcome says: the first at its shares of the verdict's error, the others alone."""
+    return [
+        outcome_evidence(
+            outcome,
+            bound_at=confidence if place else shares.bound,
+            curve_at=shares.curve if is_curve_judged and not place else confidence,
+            confidence=confidence,
+            is_for_verdict=is_curve_judged and not place,
+            params=params,
+            delta=delta,
+            neighbouring=neighbouring,
+        )
+        for place, outcome in enumerate(outcomes)
+    ]
+
+
+def _verdicts(
+    claim: PrivacyClaim | None,
+    first: Evidence,
+    control: Control | None,
+    control_curve: CurveTest | OneRunCurveTest | None,
+    probes: Probes,
+    untested: Sequence[str],
+) -> tuple[Verdict, ...]:
+    """Judge the claim, by curve and probes only where its mechanism was claimed."""
+    if claim is None:
+        return ()
+    if claim.mechanism is None:
+        return (judge_mechanism(claim, first.bound, None, control, untested=untested),)
+    return (judge_mechanism(claim, first.bound, first.curve, control, control_curve, probes=probes, untested=untested),)
+
+
+def _sections(
+    findings: Sequence[Finding], notes: Sequence[str], params: DpSgdParams | None, delta: float
+) -> tuple[Section, ...]:
+    canaries = Section(kind="canary", title="Canaries", findings=tuple(findings), notes=tuple(notes))
+    if params is None:
+        return (canaries,)
+    computed = claim_finding(params, delta=delta)
+    return canaries, Section(kind="games", title="What the claim allows", findings=(computed,))

@@ -3,8 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.estimators import NoiseProbe, known_coin_step, noise_probe
+from privaudit.estimators import NoiseProbe, SensitivityProbe, known_coin_step, noise_probe, sampling_probe
 from privaudit.estimators.score_thresholds import balance_merit, best_threshold, counts_at_threshold
+from privaudit.estimators.verdict_shares import VerdictShares
+from privaudit.pipeline.canary_probes import Batches, Probes
 from privaudit.types import DpSgdParams, EpsilonEstimate
 
 
@@ -67,3 +69,34 @@ def step_bound_of(
     return known_coin_step(
         counts, sample_rate=params.sample_rate, steps=params.steps, delta=delta, confidence=confidence
     )
+
+
+def probes_of(
+    params: DpSgdParams | None,
+    idle_noise: NDArray[np.float64] | None,
+    batches: Batches | None,
+    sensitivity: SensitivityProbe | None,
+    *,
+    delta: float,
+    shares: VerdictShares,
+) -> Probes:
+    """Make the probes that can be made.
+
+    Args:
+        params: the claimed mechanism, or ``None``: then there is nothing to hold noise and sampling against.
+        idle_noise: ``(n_steps, n_idle)`` in clips, or ``None``.
+        batches: sizes of all steps' batches, or ``None``.
+        sensitivity: made on the way, or ``None``.
+        delta: of the claim.
+        shares: the confidences.
+    """
+    if params is None:
+        return Probes(sensitivity=sensitivity)
+    noise = sampling = None
+    if idle_noise is not None and can_probe(idle_noise, params):
+        noise = noise_probe_of(idle_noise, params, delta=delta, confidence=shares.noise)
+    if batches is not None:
+        sampling = sampling_probe(
+            batches.sizes, n_records=batches.n_records, sample_rate=params.sample_rate, confidence=shares.sampling
+        )
+    return Probes(noise=noise, sampling=sampling, sensitivity=sensitivity)

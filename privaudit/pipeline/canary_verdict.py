@@ -7,6 +7,7 @@ computed rests on noise and sensitivity as stated, so a probe that refutes one o
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from privaudit.estimators import CurveTest, OneRunCurveTest
 from privaudit.pipeline.canary_probes import Probes
@@ -58,19 +59,26 @@ def judge_mechanism(
             refuted.append(NOT_EPSILON.format(bound=bound))
         return Verdict(rule="claim", outcome="violated", numbers=numbers, reason=" ".join([*refuted, LOOK_FOR]))
     if curve is None:
-        return judge_claim(claim, [bound], control, is_canary=True)
+        found = judge_claim(claim, [bound], control, is_canary=True)
+    else:
+        found = Verdict(rule="claim", numbers=numbers, **_not_refuted(control, control_curve))
+    if untested and found.outcome == "consistent":
+        return replace(found, outcome="too_weak", reason=" ".join(untested))
+    return found
+
+
+def _not_refuted(control: Control | None, control_curve: CurveTest | OneRunCurveTest | None) -> dict[str, str]:
+    """Return outcome and reason by what the control could show."""
     if control is None or control_curve is None:
-        return Verdict(rule="claim", outcome="too_weak", numbers=numbers, reason=NO_CANARY_CONTROL)
+        return {"outcome": "too_weak", "reason": NO_CANARY_CONTROL}
     if not control_curve.is_refuted:
         reason = (
             "The control, trained without noise, did not violate the accountant's curve either: this audit could not "
             "have seen a violation. More canaries or runs, or a stronger canary, would be needed."
         )
-        return Verdict(rule="claim", outcome="too_weak", numbers=numbers, reason=reason)
-    if untested:
-        return Verdict(rule="claim", outcome="too_weak", numbers=numbers, reason=" ".join(untested))
+        return {"outcome": "too_weak", "reason": reason}
     reason = "The accountant's curve was not violated, and the control, trained without noise, shows that it could have been."
-    return Verdict(rule="claim", outcome="consistent", numbers=numbers, reason=reason)
+    return {"outcome": "consistent", "reason": reason}
 
 
 def _refuted_by_scores(

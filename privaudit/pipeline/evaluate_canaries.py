@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from privaudit.data.canary_coins import join_scores
+from privaudit.data.canary_coins import CanaryCoins, join_scores
 from privaudit.data.canary_files import read_coins
 from privaudit.data.canary_score_files import Quantity, read_canary_scores
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, DataError
 from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.pipeline.canary_report import canary_report
 from privaudit.types import AuditReport, DpSgdParams
@@ -16,6 +16,8 @@ STATED = (
     "Training and scoring ran elsewhere: that all canaries whose coin fell on 1 were trained on and the others were not, "
     "and that no score was made or chosen with the coins in sight, is the user's statement."
 )
+
+CONTROL_STATED = "So is that the control was trained on the same file as the audited model, with noise 0, the same clip, sampling and steps."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,7 @@ def evaluate_canary_files(
     coins_path: Path,
     scores_path: Path,
     *,
+    control_path: Path | None = None,
     claim: CanaryClaim,
     confidence: float = 0.95,
     quantity: Quantity = "score",
@@ -69,6 +72,8 @@ def evaluate_canary_files(
     Args:
         coins_path: the file of the coins.
         scores_path: csv or npz with ``canary`` and the scores, one row for every canary, in any order.
+        control_path: the same of a model trained on the same file with noise 0 and the clip kept; without it nothing is
+            called consistent.
         claim: what the training claims.
         confidence: of the verdict, and of every bound alone.
         quantity: whether the scores are scores (higher = more member-like) or losses.
@@ -82,16 +87,30 @@ def evaluate_canary_files(
     check_probability("confidence", confidence)
     params = claim.params
     coins = read_coins(coins_path)
-    found = read_canary_scores(scores_path, quantity=quantity, column=column)
-    scores, is_in = join_scores(coins, found.keys, found.scores)
+    outcome, digest = _joined(coins, scores_path, quantity, column)
+    control = None
+    provenance = {"coins_digest": coins.digest, "quantity": quantity, "column": column or quantity}
+    if control_path is not None:
+        control, provenance["control_digest"] = _joined(coins, control_path, quantity, column)
     return canary_report(
-        [CanaryOutcome(name="black_box", scores=scores, is_in=is_in)],
+        [outcome],
         params=params,
         claim_epsilon=claim.epsilon,
         delta=claim.delta,
         confidence=confidence,
         name=scores_path.stem,
-        data_digest=found.digest,
-        provenance={"coins_digest": coins.digest, "quantity": quantity, "column": column or quantity},
-        notes=(STATED,),
+        control=control,
+        data_digest=digest,
+        provenance=provenance,
+        notes=(STATED,) if control is None else (STATED, CONTROL_STATED),
     )
+
+
+def _joined(coins: CanaryCoins, path: Path, quantity: Quantity, column: str | None) -> tuple[CanaryOutcome, str]:
+    """Return the outcome of a file of scores, and the file's sha256."""
+    found = read_canary_scores(path, quantity=quantity, column=column)
+    try:
+        scores, is_in = join_scores(coins, found.keys, found.scores)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    return CanaryOutcome(name="black_box", scores=scores, is_in=is_in), found.digest

@@ -19,9 +19,11 @@ def insertion_text(done: Insertion, output_format: Literal["text", "json"] = "te
     return (
         f"{done.n_canaries} canaries ({done.kind}), each with a fair coin of its own; those whose coin fell on 1 stand among "
         f"the rows of {done.data}.\n"
-        f"1. Train once on {done.data}, without its column or array `canary`, and drop no canary as a duplicate or outlier.\n"
+        f"1. Train once on {done.data}, and drop no row as a duplicate or outlier.\n"
         "   Sample rate and batch size must come from a public number of records: this file's length depends on the coins.\n"
-        f"2. Score every canary of {done.canaries} with the model: `canary` and `score`, higher = more member-like.\n"
+        f"2. Score every canary of {done.canaries} with the model; its `canary` is a key and no feature. Write `canary` and\n"
+        "   `score`, higher = more member-like.\n"
         f"3. privaudit canaries evaluate --coins {done.coins} --scores SCORES\n"
+        "   With --control-scores, of one more training on the same file with noise 0, a claim can be found consistent, too.\n"
         f"Keep {done.coins} away from training and scoring: whoever knows the coins can make any score."
     )

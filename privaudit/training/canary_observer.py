@@ -31,7 +31,7 @@ class CanaryObserver:
     Attributes:
         projections: per step ``(n_models, n_canaries)`` float64, in clips.
         sampled: per step ``(n_models, n_canaries)`` bool: the canary was in this step's batch.
-        idle_noise: per step ``(n_models, n_idle)`` noise of the sum on the idle coordinates.
+        idle_noise: per step ``(n_models, n_idle)`` noise of the sum on the idle coordinates, in clips.
 
     Raises:
         ShapeError: if coins and canaries do not fit together.
@@ -80,7 +80,7 @@ class CanaryObserver:
         self.projections.append(sign * seen / self._unit)
         self.sampled.append(batch)
         noise = left[:, torch.from_numpy(self._idle).to(left.device)].cpu().numpy().astype(np.float64)
-        self.idle_noise.append(noise / self._unit * self._clip)
+        self.idle_noise.append(noise / self._unit)
 
     def _draw(self) -> NDArray[np.bool_]:
         """Return which canaries are in this step's batches: at full batch all that are in."""
@@ -93,7 +93,7 @@ class CanaryObserver:
     def _clipped_length(self, step: EnsembleStep) -> float:
         """Return the length that the trainer's clip leaves of a canary."""
         norm = torch.tensor([self._canaries.norm * self._clip], dtype=torch.float64)
-        return float((norm * step.clip_factors(norm.clone()))[0])
+        return float((norm * step.clip_factors(norm))[0])
 
     def _on(self, stacked: StackedNetwork) -> torch.Tensor:
         directions = torch.tensor(self._canaries.directions).to(stacked.gradients)

@@ -24,6 +24,7 @@ from privaudit.training.canary_observer import MOST_IDLE, idle_coordinates
 from privaudit.training.opacus_canaries_records import displacement_along_records, flat_weights
 
 ROWS_TOGETHER = 2**24  # numbers of per-record gradients handed over at a time: 64 MiB
+MOST_PROBED = 32  # records of the sensitivity probe, which holds their gradients three times
 PROBED = ("coordinate", "spread", "bias")
 ACCUMULATED = (
     "gradients of several batches were accumulated into one step, so no canary can be drawn as its records were. Take "
@@ -99,12 +100,15 @@ class OpacusCanaries:
         self.sensitivity: SensitivityProbe | None = None
         self._start = flat_weights(self._trained)
         self._end: torch.Tensor | None = None
-        self._is_detached, self._noise_multiplier = False, 0.0
+        self._is_detached = False
+        self._noise_multiplier: float | None = None
         optimizer.clip_and_accumulate = self._clip_and_look
         optimizer.add_noise = self._insert_and_add_noise
 
     def detach(self) -> None:
         """Give the optimizer its own methods back, and let go of the canaries' directions."""
+        if self._is_detached:
+            return
         for name, own in (("clip_and_accumulate", self._clip_batch), ("add_noise", self._add_noise)):
             delattr(self._optimizer, name)
             if getattr(self._optimizer, name) != own:  # it had one of its own
@@ -179,7 +183,8 @@ class OpacusCanaries:
         if self._optimizer.accumulated_iterations != 1:
             raise UnsupportedError(ACCUMULATED)
         self.check_still_attached()
-        self._noise_multiplier = self._noise_multiplier or self._optimizer.noise_multiplier
+        if self._noise_multiplier is None:
+            self._noise_multiplier = self._optimizer.noise_multiplier
         if self._canaries is not None and self._optimizer.noise_multiplier != self._noise_multiplier:
             raise UnsupportedError(SCHEDULE.format(self._noise_multiplier, self._optimizer.noise_multiplier))
 
@@ -215,8 +220,8 @@ class OpacusCanaries:
         return all(weight.dtype.itemsize >= torch.float32.itemsize for weight in self._weights.values())
 
     def _probe(self) -> SensitivityProbe:
-        """Clip the first batch with and without one more row, and compare the sums."""
-        own = [self._optimizer._get_flat_grad_sample(weight) for weight in self._weights.values()]
+        """Clip records of the first batch with and without one more row, and compare the sums."""
+        own = [self._optimizer._get_flat_grad_sample(weight)[:MOST_PROBED] for weight in self._weights.values()]
         kept = [(weight.grad_sample, weight.summed_grad) for weight in self._weights.values()]
         flat = torch.cat([rows.reshape(len(rows), -1) for rows in own], dim=1)
         sums = {shape: self._sum_of(torch.cat([flat, row])) for shape, row in self._probe_rows().items()}

@@ -73,7 +73,7 @@ def sample_rate_of(loader: Any) -> float:
     Args:
         loader: as ``make_private`` returned it.
     """
-    return float(getattr(loader, "sample_rate", 1.0 / len(loader)))
+    return float(loader.sample_rate if hasattr(loader, "sample_rate") else 1.0 / len(loader))
 
 
 def n_records_of(loader: Any) -> int | None:

@@ -82,7 +82,7 @@ def judge_control(task: Control) -> Found:
         probe = noise_probe(
             noise,
             noise_multiplier=params.noise_multiplier,
-            max_grad_norm=params.max_grad_norm,
+            max_grad_norm=1.0,  # noise is in clips
             confidence=CONFIDENCE,
             sample_rate=params.sample_rate,
             delta=DELTA,
