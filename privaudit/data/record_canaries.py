@@ -13,6 +13,7 @@ from privaudit.types.frozen import set_array
 from privaudit.validate import check_finite_features, check_same_length, nearest
 
 Records = tuple[NDArray[np.float32], NDArray[np.int64]]
+SMALL = 2000  # features of which a square matrix costs little
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -194,9 +195,21 @@ def _clipbkd(
     _check_enough(n, flat.shape[1], "clipbkd")
     length = float(np.linalg.norm(flat, axis=1).mean())
     flat = flat - flat.mean(axis=0)
-    _, directions = np.linalg.eigh(flat.T @ flat)  # columns, least variance first
-    made = length * directions.T[:n]
+    made = length * _least_directions(flat, n, rng)
     return made.reshape(n, *records.shape[1:]).astype(np.float32), _labels(n, n_classes, label, rng)
+
+
+def _least_directions(centred: NDArray[np.float64], n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return ``(n, n_features)`` orthonormal rows along which records vary least, in that order."""
+    n_records, n_features = centred.shape
+    if n_features <= max(n_records, SMALL):
+        return np.asarray(np.linalg.eigh(centred.T @ centred)[1].T[:n])  # its columns go from the least variance up
+    # with more features than records most directions have no variance at all; no square matrix of the features is formed
+    _, spread, rows = np.linalg.svd(centred, full_matrices=False)
+    rows = rows[spread > spread.max(initial=0.0) * 1e-10]
+    drawn = rng.normal(size=(min(n, n_features - len(rows)), n_features))
+    free = np.linalg.qr((drawn - (drawn @ rows.T) @ rows).T)[0].T
+    return np.concatenate([free, rows[::-1][: n - len(free)]])
 
 
 def _labels(n: int, n_classes: int, label: int | None, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -129,8 +129,9 @@ class CanaryAudit:
         Raises:
             UnsupportedError: if record canaries were not inserted, or the optimizer forms no per-record gradients.
         """
-        from privaudit.training.opacus_canaries import OpacusCanaries, check_optimizer
+        from privaudit.training.opacus_canaries import OpacusCanaries
         from privaudit.training.opacus_canaries_notes import read_script
+        from privaudit.training.opacus_optimizers import check_optimizer
 
         if not self.is_gradient and self._records is None:
             raise UnsupportedError(

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.data.raw_files import read_arrays
 from privaudit.errors import ConfigError, DataError
 from privaudit.estimators import Split, audit_scores, noise_for_epsilon
 from privaudit.interfaces import ProgressHook
@@ -193,10 +194,12 @@ def read_images(data_dir: Path | None) -> tuple[NDArray[np.float32], NDArray[np.
             "Name its folder by --data-dir or the variable PRIVAUDIT_DATA.",
             key="data_dir",
         )
-    with np.load(data_dir / FILE, allow_pickle=False) as stored:
-        if not {"X", "y"} <= set(stored.files):
-            raise DataError(f"{FILE} must hold arrays X and y; got {', '.join(stored.files)}.")
-        pixels, labels = stored["X"], stored["y"]
+    stored = read_arrays(data_dir / FILE)
+    if not {"X", "y"} <= stored.keys():
+        raise DataError(f"{FILE} must hold arrays X and y; got {', '.join(stored)}.")
+    pixels, labels = stored["X"], stored["y"]
+    if pixels.ndim != 3 or labels.shape != pixels.shape[:1]:
+        raise DataError(f"{FILE} must hold X (n, 28, 28) and y (n,); got {pixels.shape} and {labels.shape}.")
     return (pixels.reshape(len(pixels), -1) / np.float32(255)).astype(np.float32), labels.astype(np.int64)
 
 

@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from privaudit.estimators import Split, audit_scores, known_coin_step, noise_probe
-from privaudit.estimators.score_thresholds import balance_merit, best_threshold, counts_at_threshold
+from privaudit.estimators import Split, audit_scores
 from privaudit.interfaces import ProgressHook
+from privaudit.pipeline.canary_steps import noise_probe_of, step_bound_of
 from privaudit.studies.audit_seed import audit_seed
 from privaudit.studies.digit_games import DELTA, digit_game, play_runs
 from privaudit.studies.run_tasks import run_tasks
@@ -124,22 +124,11 @@ def _single_steps(task: Task) -> dict[str, float]:
     (played,) = play_runs(game, 1)
     scores, is_in = played.scores[0], played.is_in[0].astype(bool)
     sampled = played.sampled.astype(bool)
-    half = task.steps // 2
-    first, rest = (
-        (played.projections[part][sampled[part]], played.projections[part][~sampled[part]])
-        for part in (slice(half), slice(half, None))
-    )
-    counts = counts_at_threshold(*rest, best_threshold(*first, balance_merit))
-    known = known_coin_step(counts, steps=task.steps, sample_rate=task.sample_rate, delta=DELTA, confidence=CONFIDENCE)
-    assert game.recipe.dp is not None
-    probe = noise_probe(
-        played.idle_noise,
-        noise_multiplier=game.recipe.dp.noise_multiplier,
-        max_grad_norm=1.0,
-        sample_rate=task.sample_rate,
-        delta=DELTA,
-        confidence=CONFIDENCE,
-    )
+    params = game.recipe.dp_sgd_params()
+    assert params is not None
+    known = step_bound_of(played.projections, sampled, params, delta=DELTA, confidence=CONFIDENCE)
+    assert known is not None  # the rate is below 1, and both worlds are in every half
+    probe = noise_probe_of(played.idle_noise, params, delta=DELTA, confidence=CONFIDENCE)
     found = _bounds(scores[is_in], scores[~is_in], ("one_run",))
     return found | {"known_coin_step": known.lower, "noise_probe": probe.estimate.lower}
 

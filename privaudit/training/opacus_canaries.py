@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from opacus.optimizers import AdaClipDPOptimizer, DistributedDPOptimizer, DPOptimizer
-from opacus.optimizers.ddp_perlayeroptimizer import DistributedPerLayerOptimizer
-from opacus.optimizers.optimizer_fast_gradient_clipping import DPOptimizerFastGradientClipping
+from opacus.optimizers import DPOptimizer
 
 from privaudit.data.gradient_canaries import GradientCanaries, make_gradient_canaries
 from privaudit.data.seeds import stream_generator
@@ -22,6 +20,7 @@ from privaudit.estimators import SensitivityProbe
 from privaudit.estimators.sensitivity_probe import measure_sensitivity
 from privaudit.training.canary_observer import MOST_IDLE, idle_coordinates
 from privaudit.training.opacus_canaries_records import displacement_along_records, flat_weights
+from privaudit.training.opacus_optimizers import check_optimizer
 
 ROWS_TOGETHER = 2**24  # numbers of per-record gradients handed over at a time: 64 MiB
 MOST_PROBED = 32  # records of the sensitivity probe, which holds their gradients three times
@@ -78,6 +77,8 @@ class OpacusCanaries:
     ) -> None:
         """Wrap the optimizer's two methods."""
         check_optimizer(optimizer)
+        if isinstance(getattr(optimizer.add_noise, "__self__", None), OpacusCanaries):
+            raise UnsupportedError("another canary audit watches this optimizer already; attach one, once.")
         self._optimizer: Any = optimizer
         self._weights: dict[str, Any] = dict(weights)  # Opacus gives them grad_sample and summed_grad
         self._clip_batch: Callable[[], None] = optimizer.clip_and_accumulate
@@ -256,35 +257,3 @@ class OpacusCanaries:
     def _like_weights(self, directions: NDArray[np.float32]) -> torch.Tensor:
         first = next(iter(self._weights.values()))
         return torch.tensor(directions).to(first.device, torch.float32)
-
-
-def check_optimizer(optimizer: object) -> None:
-    """Refuse what cannot be watched.
-
-    Args:
-        optimizer: what ``make_private`` returned.
-
-    Raises:
-        UnsupportedError: says what it is and what to do.
-    """
-    if isinstance(optimizer, DPOptimizerFastGradientClipping):
-        raise UnsupportedError(
-            "ghost clipping never forms a record's gradient: no gradient canary can be put before its clip, and neither batch "
-            'sizes nor noise be looked at. Make the engine private with grad_sample_mode="hooks", or put record canaries in '
-            "by `privaudit canaries insert`."
-        )
-    if not isinstance(optimizer, DPOptimizer):
-        raise UnsupportedError(
-            f"a canary audit is attached to the optimizer that make_private returned; got {type(optimizer).__name__}."
-        )
-    if isinstance(optimizer, AdaClipDPOptimizer):
-        raise UnsupportedError(
-            "adaptive clipping counts records at every clip and spends part of the noise on that count, which a canary audit "
-            'would disturb. Make the engine private with clipping="flat" or "per_layer".'
-        )
-    if isinstance(optimizer, DistributedDPOptimizer | DistributedPerLayerOptimizer):
-        raise UnsupportedError(
-            "noise is added by one of several processes, so no process sees a step's noisy sum. Train in one process."
-        )
-    if isinstance(getattr(optimizer.add_noise, "__self__", None), OpacusCanaries):
-        raise UnsupportedError("another canary audit watches this optimizer already; attach one, once.")

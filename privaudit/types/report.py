@@ -131,10 +131,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """The positive control: the same attack and estimator where nothing was held back.
+    """The positive control: the same attack and estimator where much less was held back.
 
     Attributes:
-        name: what was changed, e.g. ``noise 0, no clipping``.
+        name: what was changed, e.g. ``noise 0, no clipping``; for canaries ``noise 0, clip kept``.
         attack: the attack used.
         n_models: models trained for it.
         estimate: its bound; ``lower`` is ``control_lower``.

@@ -159,3 +159,21 @@ def test_the_same_features_with_two_classes_are_two_canaries():
 def test_what_cannot_be_made_is_refused(changes, error, message):
     with pytest.raises(error, match=message):
         make(**changes)
+
+
+def test_clipbkd_of_more_features_than_records_lies_where_nothing_varies(monkeypatch):
+    from privaudit.data import record_canaries
+
+    monkeypatch.setattr(record_canaries, "SMALL", 0)  # no square matrix of the features
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(6, 40)).astype(np.float32)
+    labels = rng.integers(0, 2, 6)
+    made = make_record_canaries("clipbkd", n_canaries=38, features=features, labels=labels, n_classes=2, seed=0)
+    length = np.linalg.norm(features, axis=1).mean()
+    np.testing.assert_allclose(made.features @ made.features.T, length**2 * np.eye(38), atol=1e-3 * length**2)
+    spread = np.linalg.norm((features - features.mean(axis=0)) @ made.features.T / length, axis=0)
+    assert (spread[:35] < 1e-4).all() and (np.diff(spread[35:]) > 0).all(), "6 records span 5 directions"
+    dense = make_record_canaries(
+        "clipbkd", n_canaries=3, features=np.tile(features, (8, 1)), labels=np.tile(labels, 8), n_classes=2, seed=0
+    )
+    assert np.abs((features - features.mean(axis=0)) @ dense.features.T).max() < 1e-3 * length**2
