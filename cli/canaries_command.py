@@ -54,7 +54,7 @@ def insert(
     \b
     mislabelled  copies of records, each with another class
     random       each column drawn from its own values (npz: evenly between least and largest)
-    blank        all features 0, at most one canary per class (npz)
+    blank        all features 0, at most one canary per class (npz of 20 classes or more)
     clipbkd      along the directions in which records vary least (npz)
 
     The file to train on has the columns of DATA, and the canaries whose coin fell on 1 among its rows; nothing marks them.

@@ -48,7 +48,8 @@ def read_coins(path: Path) -> CanaryCoins:
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file. `privaudit canaries insert` writes the coins.", key="coins")
-    keys, is_in = _checked(path, content := _content(path))
+    content = _content(path)
+    keys, is_in = _checked(path, content)
     try:
         coins = CanaryCoins(keys=np.array(keys, dtype=np.str_), is_in=np.array(is_in))
     except DataError as error:

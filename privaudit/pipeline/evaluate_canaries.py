@@ -16,8 +16,10 @@ STATED = (
     "Training and scoring ran elsewhere: that all canaries whose coin fell on 1 were trained on and the others were not, "
     "and that no score was made or chosen with the coins in sight, is the user's statement."
 )
-
-CONTROL_STATED = "So is that the control was trained on the same file as the audited model, with noise 0, the same clip, sampling and steps."
+CONTROL_STATED = (
+    "That the control was trained on the same file as the audited model, with noise 0 and the same clip, sampling and steps, "
+    "is the user's statement, too."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,7 +90,7 @@ def test_any_changed_coin_or_key_is_seen(file, coins):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": "privaudit-canary-coins-2"}, "no coins file of format"),
+        ({"format": "privaudit-canary-coins-2"}, "no coins file of .*format privaudit-canary-coins-1"),
         ({"keys": None}, "missing"),
         ({"keys": []}, "missing"),
         ({"digest": 7}, "missing"),
@@ -109,14 +109,26 @@ def test_a_damaged_file_is_refused_with_the_reason(file, changes, message):
         read_coins(file)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b"\xff\xfe\x00", b"[" * 100_000, b'{"keys": NaN}'])
-def test_what_is_no_coins_file_is_a_data_error(file, content):
+@pytest.mark.parametrize(
+    "content", [b"[]", b"7", b"\xff\xfe\x00", b"[" * 100_000, b'{"keys": NaN}', b"canary,score\na,1\n", b"PK\x03\x04"]
+)
+def test_another_file_is_not_called_damaged(file, content):
     file.write_bytes(content)
-    with pytest.raises(DataError, match=r"damaged|no coins file"):
+    with pytest.raises(DataError, match="this is no coins file of `privaudit canaries insert`") as caught:
+        read_coins(file)
+    assert "damaged" not in str(caught.value)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(file, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=r"cannot be read \(Permission denied\)"):
         read_coins(file)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 0.5, 0.9, 0.99])
 def test_a_truncated_file_is_a_data_error(file, share):
     content = file.read_bytes()
     file.write_bytes(content[: int(share * len(content))])

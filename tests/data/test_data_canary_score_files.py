@@ -50,7 +50,7 @@ def test_every_double_is_read_as_it_was_written(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("key,score\na,1\n", "no 'canary' among key, score"),
+        ("key,score\na,1\n", "no 'canary'. It has key, score"),
         ("canary,scores\na,1\n", "no 'score'.*Did you mean scores"),
         ("canary,score\na,high\n", "must hold numbers; got 'high' .row 0"),
         ("canary,score\na,1\nb,\n", "must hold numbers; got '' .row 1"),
@@ -58,7 +58,8 @@ def test_every_double_is_read_as_it_was_written(tmp_path):
         ("canary,score\n" + "x" * 201 + ",1\n", "1 rows do not .first: row 0"),
         ("canary,score\n", "no rows"),
         ("canary,score\na,1,2\n", "no readable csv"),
-        ("canary;score\na;1\n", "no 'canary' among canary;score"),
+        ("canary;score\na;1\n", "no 'canary'.*It has canary;score; is ';' the separator"),
+        ("canary;score\na;0,5\n", "In its header, is ';' the separator. Save it with commas"),
     ],
 )
 def test_bad_tables_are_refused_with_the_row(table, content, message):
@@ -81,6 +82,11 @@ def test_bad_archives_are_refused(tmp_path, arrays, message):
     np.savez(tmp_path / "scores.npz", **arrays)
     with pytest.raises(DataError, match=message):
         read_canary_scores(tmp_path / "scores.npz")
+
+
+def test_a_named_column_that_is_not_there_is_a_wrong_option(table):
+    with pytest.raises(ConfigError, match=r"--column names 'margins', which it does not have\. Did you mean margin"):
+        read_canary_scores(table, column="margins")
 
 
 def test_other_files_are_refused(tmp_path):

@@ -12,6 +12,8 @@ from jsonschema import Draft202012Validator
 
 from privaudit.data.canary_files import read_coins
 from privaudit.estimators import audit_scores
+from privaudit.pipeline.canary_bounds import model_free_bound
+from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.report.schema import report_json_schema
 from privaudit.types import Neighbouring
 
@@ -74,11 +76,11 @@ def test_insert_says_what_to_do_and_names_no_coin(inserted):
     assert (inserted.folder / "coins.json").stat().st_mode & 0o777 == 0o600
     assert len(records(inserted.folder, "with.csv")) == 600 + n_in
     files = ["--out", "w.csv", "--canaries-out", "c.csv", "--coins", "c.json"]
-    command = ["canaries", "insert", "people.csv", "--n", "5", "--label", "income", *files]
+    command = ["canaries", "insert", "people.csv", "--n", "20", "--label", "income", *files]
     done = json.loads(inserted.inside(*command, "--format", "json").stdout)
     assert done == {
         "kind": "mislabelled",
-        "n_canaries": 5,
+        "n_canaries": 20,
         "data": "w.csv",
         "canaries": "c.csv",
         "coins": "c.json",
@@ -140,20 +142,73 @@ def test_a_model_that_remembers_nothing_contradicts_none(inserted):
 def test_another_runs_scores_are_refused(inserted):
     score(inserted.folder)
     text = (inserted.folder / "scores.csv").read_text()
+    keys = read_coins(inserted.folder / "coins.json").keys.tolist()
+    seven, eight, last = keys[7], keys[8], keys[-1]
+    (inserted.folder / "good.csv").write_text(text)
+    control = [*EVALUATE[:-1], "good.csv", "--control-scores", "scores.csv"]
     for changed, message in [
-        (
-            text.replace("canary-00007", "canary-90007"),
-            "1 canaries have no score (canary-00007); 1 scores belong to no",
-        ),
-        (text.replace("canary-00007", "canary-00008"), "keys of scores must be distinct; 1 come twice (canary-00008)"),
-        ("\n".join(text.splitlines()[:-1]) + "\n", "1 canaries have no score (canary-00399)"),
-        (text.replace("canary-00007,", "canary-00007,nan#"), "must hold numbers"),
-        (re.sub(r"canary-00007,.*", "canary-00007,nan", text), "1 are NaN (canary-00007)"),
+        (text.replace(seven, "canary-90007"), f"1 canaries have no score ({seven}); 1 scores belong to no"),
+        (text.replace(seven, eight), f"keys of scores must be distinct; 1 come twice ({eight})"),
+        ("\n".join(text.splitlines()[:-1]) + "\n", f"1 canaries have no score ({last})"),
+        (text.replace(f"{seven},", f"{seven},nan#"), "must hold numbers"),
+        (re.sub(rf"{seven},.*", f"{seven},nan", text), f"1 are NaN ({seven})"),
         (text + "canary-00400,nan\n", "1 scores belong to no canary (canary-00400)"),
-        (text.replace("canary,score", "id,score"), "no 'canary' among id, score"),
+        (text.replace("canary,score", "id,score"), "no 'canary'. It has id, score"),
+        (text.replace(",", ";"), "is ';' the separator"),
     ]:
         (inserted.folder / "scores.csv").write_text(changed)
-        assert message in one_line(inserted.inside("canaries", *EVALUATE, code=4))
+        for command in (EVALUATE, control):
+            line = one_line(inserted.inside("canaries", *command, code=4))
+            assert message in line
+            assert "scores.csv" in line
+
+
+def test_scores_of_another_insertion_are_refused(inserted):
+    """The same file and as many canaries, but another seed: no score finds a coin."""
+    score(inserted.folder)
+    others = ["--out", "w.csv", "--canaries-out", "c.csv", "--coins", "c.json", "--seed", "1"]
+    inserted.inside("canaries", "insert", "people.csv", "--n", str(N), "--label", "income", *others)
+    line = one_line(inserted.inside("canaries", "evaluate", "--coins", "c.json", "--scores", "scores.csv", code=4))
+    assert "400 canaries have no score" in line
+    assert "400 scores belong to no canary" in line
+
+
+def test_with_a_control_that_leaks_a_claim_can_be_consistent(inserted):
+    score(inserted.folder)
+    (inserted.folder / "scores.csv").rename(inserted.folder / "control.csv")
+    score(inserted.folder, share=0.0)
+    control = ["--control-scores", "control.csv"]
+    for claim in (["--claim", "0.5"], PARAMS):
+        report, found = primary(inserted.inside("canaries", *EVALUATE, *control, *claim, "--format", "json"))
+        assert [verdict["outcome"] for verdict in report["verdicts"]] == ["consistent"]
+        assert report["verdicts"][0]["numbers"]["control_lower"] > 1.0 > found["lower"]
+        assert [played["name"] for played in report["controls"]] == ["noise 0, clip kept"]
+        assert len(report["provenance"]["control_digest"]) == 64
+        assert "the control was trained on the same file" in json.dumps(report)
+    weak = inserted.inside("canaries", *EVALUATE, "--control-scores", "scores.csv", *PARAMS, "--format", "json")
+    assert [verdict["outcome"] for verdict in json.loads(weak.stdout)["verdicts"]] == ["too_weak"]
+    score(inserted.folder)
+    broken = inserted.inside("canaries", *EVALUATE, *control, *PARAMS, "--format", "json")
+    assert [verdict["outcome"] for verdict in json.loads(broken.stdout)["verdicts"]] == ["violated"]
+
+
+def test_losses_of_the_control_change_their_sign_too(inserted):
+    score(inserted.folder, sign=-1.0, column="loss")
+    (inserted.folder / "scores.csv").rename(inserted.folder / "control.csv")
+    score(inserted.folder, share=0.0, sign=-1.0, column="loss")
+    options = ["--quantity", "loss", "--control-scores", "control.csv", *PARAMS, "--format", "json"]
+    report, _ = primary(inserted.inside("canaries", *EVALUATE, *options))
+    assert [verdict["outcome"] for verdict in report["verdicts"]] == ["consistent"]
+
+
+def test_a_wrong_file_of_coins_and_a_damaged_one_are_told_apart(inserted):
+    score(inserted.folder)
+    wrong = ["evaluate", "--coins", "scores.csv", "--scores", "scores.csv"]
+    line = one_line(inserted.inside("canaries", *wrong, code=4))
+    assert "scores.csv: this is no coins file of `privaudit canaries insert`" in line
+    coins = inserted.folder / "coins.json"
+    coins.write_bytes(coins.read_bytes()[:-20])
+    assert "the coins file is damaged" in one_line(inserted.inside("canaries", *EVALUATE, code=4))
 
 
 @pytest.mark.parametrize(
@@ -169,6 +224,8 @@ def test_another_runs_scores_are_refused(inserted):
         (["--quantity", "los"], "--quantity"),
         (["--coins", "none.json"], "none.json: no such file"),
         (["--scores", "none.csv"], "none.csv: no such file"),
+        (["--control-scores", "none.csv"], "none.csv: no such file"),
+        (["--column", "scor"], "--column names 'scor', which it does not have. Did you mean score"),
     ],
 )
 def test_wrong_options_of_evaluate_are_one_line(inserted, options, message):
@@ -179,11 +236,13 @@ def test_wrong_options_of_evaluate_are_one_line(inserted, options, message):
 @pytest.mark.parametrize(
     ("options", "message", "code"),
     [
-        (["--label", "incom"], "Did you mean income", 4),
+        (["--label", "incom"], "Did you mean income", 2),
         ([], "--label must name", 2),
         (["--label", "income", "--kind", "blank"], "cells of a csv have none", 4),
         (["--label", "income", "--kind", "labelled"], "--kind", 2),
-        (["--label", "income", "--n", "0"], "--n", 2),
+        (["--label", "income", "--n", "0"], "--n must be at least 20", 2),
+        (["--label", "income", "--n", "5"], "--n must be at least 20; got 5", 2),
+        (["--label", "weight"], "column weight holds numbers with fractions (0.25): a quantity", 4),
         (["--label", "income", "--n", "601"], "at most 600 mislabelled", 2),
         (["--label", "income", "--out", "with.npz"], "--out must end in .csv", 2),
         (["--label", "income", "--seed", "-1"], "--seed", 2),
@@ -191,10 +250,20 @@ def test_wrong_options_of_evaluate_are_one_line(inserted, options, message):
     ],
 )
 def test_wrong_options_of_insert_are_one_line_and_write_nothing(command, options, message, code):
-    rows = "".join(f"{row},{'xy'[row % 2]}\n" for row in range(600))
-    (command.folder / "people.csv").write_text("age,income\n" + rows)
+    rows = "".join(f"{row},{'xy'[row % 2]},{row / 4}\n" for row in range(600))
+    (command.folder / "people.csv").write_text("age,income,weight\n" + rows)
     assert message in one_line(command.inside("canaries", "insert", "people.csv", *FILES, *options, code=code))
     assert [path.name for path in command.folder.iterdir()] == ["people.csv"]
+
+
+@pytest.mark.parametrize(
+    ("n", "confidence", "is_shown"), [(19, 0.9, False), (20, 0.9, True), (29, 0.95, False), (30, 0.95, True)]
+)
+def test_how_many_canaries_show_anything_is_as_insert_says(n, confidence, is_shown):
+    coins = np.arange(n) % 2
+    outcome = CanaryOutcome(name="black_box", scores=coins + np.linspace(0, 0.1, n), is_in=coins)
+    bound = model_free_bound(outcome, delta=1e-5, confidence=confidence, neighbouring=Neighbouring.ADD_REMOVE)
+    assert (bound.lower > 0) == is_shown
 
 
 def test_reports_are_not_written_over_an_audit(inserted):
@@ -203,6 +272,10 @@ def test_reports_are_not_written_over_an_audit(inserted):
     (inserted.folder / "audit" / "manifest.json").write_text("{}")
     result = inserted.inside("canaries", *EVALUATE, "--out", "audit", code=2)
     assert "holds manifest.json" in one_line(result)
+    inserted.inside("canaries", *EVALUATE, "--out", "other")
+    made = (inserted.folder / "other" / "report.json").read_bytes()
+    inserted.inside("canaries", *EVALUATE, "--out", "other", "--confidence", "0.9")  # made anew, as `scores` does
+    assert (inserted.folder / "other" / "report.json").read_bytes() != made
 
 
 def test_neither_command_loads_torch(inserted):
@@ -224,4 +297,6 @@ def test_help_names_both(command):
     assert "insert" in text
     assert "evaluate" in text
     assert "canary" in command.inside("canaries", "insert", "--help").stdout
-    assert "--claim" in command.inside("canaries", "evaluate", "--help").stdout
+    text = " ".join(command.inside("canaries", "evaluate", "--help").stdout.split())
+    assert "--claim" in text
+    assert "Without it a claim is violated or too_weak, never consistent" in text
