@@ -91,9 +91,9 @@ def insert_into_file(
     keys = _keys(source, kind, n_canaries, label, root)
     tossed = draw_canary_coins(keys, seed=root)
     write = _write_table if source.suffix.lower() == ".csv" else _write_archive
-    write(data, _mixed(records, made, tossed, stream_generator(root, "canaries", 1)))
+    write_coins(coins, tossed)  # first: data with canaries whose coins are lost are of no use
     write(canaries, {**made, KEY: keys})
-    write_coins(coins, tossed)
+    write(data, _mixed(records, made, tossed, stream_generator(root, "canaries", 1)))
     return Insertion(kind=kind, n_canaries=n_canaries, data=data, canaries=canaries, coins=coins)
 
 

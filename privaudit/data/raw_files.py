@@ -23,17 +23,22 @@ def read_text_table(path: Path) -> dict[str, NDArray[Any]]:
         name -> ``(n,)`` objects of type ``str``, in the order of the file.
 
     Raises:
-        DataError: if it is no table, is not separated by commas, or has no rows.
+        DataError: if it is no table, is not separated by commas, has two columns of one name, or no rows.
     """
     import pandas as pd
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header would lose a value
-            table = pd.read_csv(path, index_col=False, skipinitialspace=True, dtype=str, keep_default_na=False)
+            how: dict[str, Any] = {"skipinitialspace": True, "dtype": str, "keep_default_na": False}
+            table = pd.read_csv(path, index_col=False, **how)
+            names = pd.read_csv(path, header=None, nrows=1, **how).iloc[0].tolist()
     except (*DAMAGE, pd.errors.ParserWarning) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: no readable csv table ({reason}). {_way_out(path)}") from None
+    double = sorted({name for name in names if names.count(name) > 1})
+    if double:  # pandas would give them other names, and the file would come back changed
+        raise DataError(f"{path}: columns {', '.join(double)} stand in the header more than once. Name each differently.")
     if table.empty:
         raise DataError(f"{path}: the table has no rows. It needs a header line and one line per record.")
     return {str(name): table[name].to_numpy(dtype=object) for name in table.columns}

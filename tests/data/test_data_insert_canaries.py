@@ -11,7 +11,7 @@ from privaudit.data import insert_canaries
 from privaudit.data.canary_coins import CanaryCoins
 from privaudit.data.canary_files import read_coins
 from privaudit.data.insert_canaries import insert_into_file
-from privaudit.errors import ConfigError, DataError, ShapeError, UnsupportedError
+from privaudit.errors import ConfigError, DataError, ShapeError, StoreError, UnsupportedError
 
 TABLE = "age,city,income\n" + "".join(
     f'{20 + row}.50,"{"Rome, old" if row % 3 else "NA"}",{("low", "high", "mid")[row % 3]}\n' for row in range(60)
@@ -300,3 +300,20 @@ def test_damaged_archives_and_other_files_are_refused(tmp_path, archive):
         insert(tmp_path / "none.csv")
     with pytest.raises(ConfigError, match=r"\.csv or \.npz files; got \.parquet"):
         insert(tmp_path / "x.parquet")
+
+
+def test_two_columns_of_one_name_are_refused_and_not_renamed(tmp_path):
+    source = tmp_path / "t.csv"
+    source.write_text("a,a,y\n" + "1,2,0\n3,4,1\n" * 30)
+    with pytest.raises(DataError, match="columns a stand in the header more than once"):
+        insert(source, label="y")
+
+
+def test_data_are_not_written_where_coins_cannot_be(table, tmp_path, monkeypatch):
+    def full(path, coins):
+        raise StoreError("no space left")
+
+    monkeypatch.setattr(insert_canaries, "write_coins", full)
+    with pytest.raises(StoreError):
+        insert(table)
+    assert not (tmp_path / "with.csv").exists() and not (tmp_path / "canaries.csv").exists()
