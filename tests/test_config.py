@@ -67,6 +67,7 @@ def test_every_default():
             "compile": False,
         },
         "report": {"formats": ["html", "json", "md"], "audience": "internal"},
+        "canaries": None,
     }
     dp = DpConfig(noise_multiplier=1.0)
     assert (dp.epsilon, dp.max_grad_norm, dp.delta) == (None, 1.0, 1e-5)

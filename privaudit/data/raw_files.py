@@ -38,7 +38,9 @@ def read_text_table(path: Path) -> dict[str, NDArray[Any]]:
         raise DataError(f"{path}: no readable csv table ({reason}). {_way_out(path)}") from None
     double = sorted({name for name in names if names.count(name) > 1})
     if double:  # pandas would give them other names, and the file would come back changed
-        raise DataError(f"{path}: columns {', '.join(double)} stand in the header more than once. Name each differently.")
+        raise DataError(
+            f"{path}: columns {', '.join(double)} stand in the header more than once. Name each differently."
+        )
     if table.empty:
         raise DataError(f"{path}: the table has no rows. It needs a header line and one line per record.")
     return {str(name): table[name].to_numpy(dtype=object) for name in table.columns}

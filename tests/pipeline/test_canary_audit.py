@@ -182,9 +182,12 @@ def test_canaries_of_ones_own_are_inserted_as_they_are():
     for place, row in enumerate(chosen):
         np.testing.assert_array_equal(data[N + place][0].numpy(), mine.features[row])
         assert data[N + place][1] == mine.labels[row]
-    model = trained(audit)
-    assert audit.report(model, delta=1e-5).primary_estimates()[0][0].n_in == len(chosen)
-    assert audit.scores(model)[0].tolist() == mine.keys.tolist()
+    with pytest.raises(UnsupportedError, match="inserted already"):
+        audit.insert(records())
+    audit = CanaryAudit("own", seed=12, records=mine)
+    trained(audit)
+    assert audit.report(delta=1e-5).primary_estimates()[0][0].n_in == len(chosen)
+    assert audit.scores()[0].tolist() == mine.keys.tolist()
 
 
 def test_canaries_of_ones_own_that_do_not_fit_are_refused():
@@ -248,6 +251,17 @@ def test_the_final_weights_are_a_second_line_of_the_report():
     alternating = CanaryAudit("alternating", n_canaries=60, seed=10)
     trained(alternating)
     assert alternating.final_outcomes() == []
+
+
+def test_one_audit_watches_one_training():
+    audit = CanaryAudit("coordinate", n_canaries=100, seed=0)
+    audit.detach()  # nothing is attached yet
+    trained(audit)
+    with pytest.raises(UnsupportedError, match="watches a training already"):
+        trained(audit)
+    audit.detach()
+    audit.detach()
+    assert audit.report(delta=1e-5).claim is not None
 
 
 def test_after_detaching_the_script_trains_on_and_the_audit_keeps_what_it_saw():

@@ -362,7 +362,7 @@ def script(tmp_path):
 def test_workers_end_with_their_parent_however_that_ended(script, how):
     process, pids = script("wait")
     process.send_signal(how)
-    out, err = process.communicate(timeout=40)
+    out, err = process.communicate(timeout=150)
     assert out == "0\n"
     assert process.returncode == -how
     await_true(lambda: not any(is_alive(pid) for pid in pids), seconds=20)
@@ -371,7 +371,7 @@ def test_workers_end_with_their_parent_however_that_ended(script, how):
 
 def test_an_executor_left_open_does_not_keep_its_script_from_ending(script):
     process, pids = script("leave")
-    out, err = process.communicate(timeout=40)
+    out, err = process.communicate(timeout=150)
     assert (out, err, process.returncode) == ("0\n", "", 0)
     await_true(lambda: not any(is_alive(pid) for pid in pids), seconds=20)
 
@@ -389,7 +389,7 @@ def test_an_interrupt_of_the_whole_group_prints_nothing_from_workers(tmp_path):
         )
         time.sleep(pause)
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=40)
+        _, err = process.communicate(timeout=150)
         assert err.count("Traceback") <= 1, err  # the parent's own
 
 
