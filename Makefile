@@ -16,7 +16,7 @@ demo: $(STAMP)
 	$(BIN)/privaudit run
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile || { echo "to repeat what failed: $(BIN)/python -m pytest --last-failed"; exit 1; }
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile --no-loadscope-reorder || { echo "to repeat what failed: $(BIN)/python -m pytest --last-failed"; exit 1; }
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check . || { echo "mend with: $(BIN)/ruff format ."; exit 1; }

@@ -26,6 +26,8 @@ from privaudit.studies.study import StudyOptions
 
 N_RECORDS, DELTA = 40, 1e-5
 
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
 
 @pytest.fixture(scope="module")
 def digits():
@@ -164,8 +166,8 @@ def test_a_file_of_another_layout_and_too_few_records_are_refused(tmp_path):
 @pytest.mark.slow
 def test_mnist_is_audited_beyond_five_of_ten():
     """250 runs a side: by simulation of a Gaussian law of shift 1.9, one seed in a hundred stays below 5.2."""
-    folder = os.environ.get("PRIVAUDIT_DATA")
-    if folder is None or not (Path(folder) / FILE).is_file():
+    folder = os.environ.get("PRIVAUDIT_DATA", SHARED)
+    if not (Path(folder) / FILE).is_file():
         pytest.skip(f"{FILE} is not bundled; it is read from the folder that PRIVAUDIT_DATA names")
     result = study(StudyOptions(is_quick=True, workers=1, data_dir=Path(folder)))
     assert result.checks[0].is_met

@@ -337,6 +337,11 @@ if sys.argv[2] == "wait":
 """
 
 
+def interruptible():
+    """A suite that runs in the background of a shell ignores interrupts, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def script(tmp_path):
     started = []
@@ -345,7 +350,11 @@ def script(tmp_path):
         path = tmp_path / "script.py"
         path.write_text(SCRIPT)
         process = subprocess.Popen(
-            [sys.executable, str(path), str(tmp_path), what], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, str(path), str(tmp_path), what],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=interruptible,  # noqa: PLW1509 - the tests start no threads
         )
         started.append(process)
         names = [tmp_path / f"pid-{task}" for task in range(3)]
@@ -386,6 +395,7 @@ def test_an_interrupt_of_the_whole_group_prints_nothing_from_workers(tmp_path):
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=interruptible,  # noqa: PLW1509 - the tests start no threads
         )
         time.sleep(pause)
         os.killpg(process.pid, signal.SIGINT)
