@@ -117,6 +117,7 @@ def canary_report(
         *probes.sentences(),
         confidence_note(confidence, shares, has_claim=claim is not None, **tests),
         GAME_NOTES[outcomes[0].game],
+        *outcomes[0].notes,
         *([SECONDARY] if len(outcomes) > 1 else []),
         *note_on_claim(claim, params),
         *untested,

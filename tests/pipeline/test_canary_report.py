@@ -234,6 +234,12 @@ def test_a_report_survives_json_and_is_rendered_everywhere():
     assert "p_value_worst_step" in page
 
 
+def test_what_the_first_outcome_leaves_open_is_said_in_every_report():
+    report = canary_report([outcome(0.5, notes=("This tests half of it.",))], params=params(4.0), delta=DELTA)
+    for shown in (render_text(report), render_markdown(report), render_html(report)):
+        assert "This tests half of it." in shown
+
+
 def test_bad_calls_are_refused():
     with pytest.raises(ConfigError, match="at least one outcome"):
         canary_report([], params=None, delta=DELTA)
