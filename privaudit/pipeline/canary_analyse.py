@@ -110,7 +110,7 @@ def stopped_after(out: Path, n_played: int, *, confidence: float | None = None) 
         return None
     scores = folder.read(there)["scores"][:, 0]
 
-    def at(level: float) -> Stopped:
+    def _stopped_at(level: float) -> Stopped:
         return play_until_decided(
             scores[0::2],
             scores[1::2],
@@ -121,11 +121,11 @@ def stopped_after(out: Path, n_played: int, *, confidence: float | None = None) 
             group=PAIRS_BETWEEN_LOOKS,
         )
 
-    stopped = at(config.confidence)
+    stopped = _stopped_at(config.confidence)
     if not stopped.is_decided and len(there) < n_groups(manifest, canaries):
         return None
     # bets hold wherever a game ended, so also at a confidence at which it would have gone on
-    return stopped if confidence in (None, config.confidence) else at(confidence)
+    return stopped if confidence in (None, config.confidence) else _stopped_at(confidence)
 
 
 def _sequential_control(out: Path, stopped: Stopped, manifest: Manifest, config: AuditConfig) -> Stopped | None:

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.config.canaries import GRADIENT_KINDS, RECORD_KINDS
+from privaudit.config.canaries import GRADIENT_KINDS
 from privaudit.data.canary_coins import CanaryCoins, draw_canary_coins
 from privaudit.data.gradient_canaries import GradientCanaries, make_gradient_canaries
 from privaudit.data.record_canaries import RecordCanaries
-from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.errors import UnsupportedError
 from privaudit.pipeline.canary_audit_evidence import FIXED_RECORDS, batches_of, notes_on, single_steps
 from privaudit.pipeline.canary_audit_outcomes import black_box_outcome, final_outcome, trajectory_outcome
-from privaudit.pipeline.canary_audit_records import canaries_among
+from privaudit.pipeline.canary_audit_records import canaries_among, checked_keys
 from privaudit.pipeline.canary_outcome import CanaryOutcome
 from privaudit.pipeline.canary_report import canary_report
 from privaudit.types import AuditReport, DpSgdParams
-from privaudit.validate import check_delta, check_probability, nearest
+from privaudit.validate import check_delta, check_probability
 
 if TYPE_CHECKING:
     import torch
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from privaudit.training.opacus_canaries import OpacusCanaries
     from privaudit.training.opacus_canaries_notes import Script
-
-KINDS = (*GRADIENT_KINDS, *RECORD_KINDS, "own")
 
 
 class CanaryAudit:
@@ -65,16 +63,7 @@ class CanaryAudit:
         records: RecordCanaries | None = None,
     ) -> None:
         """Toss the coins."""
-        if kind not in KINDS:
-            raise ConfigError(
-                f"kind must be one of {', '.join(KINDS)}; got {kind!r}.{nearest(kind, KINDS)}", key="kind"
-            )
-        if (records is not None) != (kind == "own"):
-            raise ConfigError("canaries of kind own are those given as records: give both or neither.", key="records")
-        keys = np.array([f"canary-{number:05d}" for number in range(n_canaries)]) if records is None else records.keys
-        n_canaries = len(keys)
-        if n_canaries < 20:
-            raise ConfigError(f"n_canaries must be at least 20 to show anything; got {n_canaries}.", key="n_canaries")
+        keys = checked_keys(kind, n_canaries, records)
         self.kind, self.norm, self.layer = kind, norm, layer
         self._seed = int(np.random.SeedSequence(seed).generate_state(1, dtype=np.uint64)[0] >> 1)
         self.coins: CanaryCoins = draw_canary_coins(keys, seed=self._seed)

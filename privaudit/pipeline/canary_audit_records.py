@@ -3,8 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.config.canaries import GRADIENT_KINDS, RECORD_KINDS
 from privaudit.data.record_canaries import RecordCanaries, make_record_canaries
-from privaudit.errors import DataError, ShapeError
+from privaudit.errors import ConfigError, DataError, ShapeError
+from privaudit.validate import nearest
+
+KINDS = (*GRADIENT_KINDS, *RECORD_KINDS, "own")
+LEAST = 20
 
 
 def canaries_among(
@@ -44,3 +49,24 @@ def canaries_among(
             f"{made.labels.max()}."
         )
     return made
+
+
+def checked_keys(kind: str, n_canaries: int, records: RecordCanaries | None) -> NDArray[np.str_]:
+    """Return ``(n_canaries,)`` names of an audit's canaries.
+
+    Args:
+        kind: of the canaries.
+        n_canaries: how many, unless they are the user's own.
+        records: the user's own, for kind ``own`` alone.
+
+    Raises:
+        ConfigError: if the kind is unknown, there are too few canaries, or ``records`` and kind ``own`` do not come together.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.{nearest(kind, KINDS)}", key="kind")
+    if (records is not None) != (kind == "own"):
+        raise ConfigError("canaries of kind own are those given as records: give both or neither.", key="records")
+    n_canaries = n_canaries if records is None else len(records.keys)
+    if n_canaries < LEAST:
+        raise ConfigError(f"n_canaries must be at least {LEAST} to show anything; got {n_canaries}.", key="n_canaries")
+    return records.keys if records is not None else np.array([f"canary-{number:05d}" for number in range(n_canaries)])
