@@ -36,6 +36,8 @@ def command(kind: str | None, output_format: str, debug: bool) -> int:
         if method.kind != last:
             click.echo(f"{'' if not last else chr(10)}{method.kind}")
             last = method.kind
-        needs = "" if method.needs == "nothing" else f" (needs {method.needs})"
+        facts = [f"needs {method.needs}"] if method.needs != "nothing" else []
+        facts += [fact for fact in (method.cost, method.source) if fact]
+        needs = f" ({'; '.join(facts)})" if facts else ""
         click.echo(f"  {method.name:<{width}}  {method.summary}{needs}")
     return 0

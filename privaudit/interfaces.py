@@ -25,6 +25,8 @@ class AuditInputs:
         groups: name -> ``(n_records,)`` group value of each record.
         signals: name -> measured table.
         usable: ``(n,)`` the models that may be used (targets and shadows); others must not be looked at.
+        features: ``(n_records, ...)`` what the models see of each record; ``None`` unless an attack asks for
+            ``features`` among its ``record_fields``.
     """
 
     design: AuditDesign
@@ -32,6 +34,7 @@ class AuditInputs:
     groups: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     signals: Mapping[str, SignalTable]
     usable: NDArray[np.int64]
+    features: NDArray[np.float32] | None = None
 
     def signal(self, name: str) -> SignalTable:
         """Return what was measured of a signal on the usable models; the table may cover a subset of them.
@@ -72,9 +75,7 @@ class AuditInputs:
     def restricted_to(self, models: Sequence[int] | NDArray[np.int64]) -> "AuditInputs":
         """Return the same inputs with fewer usable models, e.g. without a target and its pair."""
         kept = np.intersect1d(self.usable, np.asarray(models, dtype=np.int64))
-        return AuditInputs(
-            design=self.design, labels=self.labels, groups=self.groups, signals=self.signals, usable=kept
-        )
+        return replace(self, usable=kept)
 
 
 class Attack(Protocol):

@@ -1,0 +1,85 @@
+"""Lists methods by kind and builds them by name."""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from privaudit.errors import ConfigError
+from privaudit.interfaces import Attack, Estimator
+from privaudit.registry.attacks import ATTACKS
+from privaudit.registry.method import Method
+from privaudit.registry.rows import BUILT_IN, CANARIES
+from privaudit.validate import nearest
+
+
+def list_methods(kind: str | None = None) -> tuple[Method, ...]:
+    """List what can be named in a config, with what each needs.
+
+    Args:
+        kind: ``attack``, ``estimator``, ``collector``, ``canary``, ``game``, ``model``, ``data``, or ``None`` for all.
+
+    Raises:
+        ConfigError: if there is no such kind.
+
+    >>> [method.name for method in list_methods("attack")][:3]
+    ['loss', 'lira', 'rmia']
+    """
+    methods = ATTACKS + BUILT_IN + CANARIES + _data_sets()
+    kinds = sorted({method.kind for method in methods})
+    if kind is not None and kind not in kinds:
+        raise ConfigError(f"kind must be one of {', '.join(kinds)}; got {kind!r}.{nearest(kind, kinds)}")
+    return tuple(method for method in methods if kind in (None, method.kind))
+
+
+def _data_sets() -> tuple[Method, ...]:
+    from privaudit.data.bundled import BUNDLED
+
+    return tuple(
+        Method(kind="data", name=name, summary=row.description, needs="nothing", where=row.loader)
+        for name, row in BUNDLED.items()
+    )
+
+
+def _create(kind: str, name: str, params: Mapping[str, Any]) -> Any:
+    rows = {method.name: method for method in list_methods(kind)}
+    if name not in rows:
+        raise ConfigError(
+            f"{kind} must be one of {', '.join(rows)}; got {name!r}.{nearest(name, rows)}", key=f"{kind}s.{name}"
+        )
+    module, _, attribute = rows[name].where.partition(":")
+    built = getattr(importlib.import_module(module), attribute)
+    known = [field.name for field in dataclasses.fields(built) if field.init]  # its class variables are no parameters
+    for given in params:
+        if given not in known:
+            options = f"; it has {', '.join(known)}" if known else "; it has none"
+            raise ConfigError(
+                f"{kind} {name} has no parameter {given!r}{options}.{nearest(given, known)}",
+                key=f"{kind}s.{name}.{given}",
+            )
+    try:
+        return built(**params)
+    except TypeError as error:  # a text where a number is due, met in a comparison
+        raise ConfigError(
+            f"{kind} {name}: a parameter is of the wrong type ({error}).", key=f"{kind}s.{name}"
+        ) from None
+
+
+def create_attack(name: str, params: Mapping[str, Any]) -> Attack:
+    """Build an attack by name.
+
+    Raises:
+        ConfigError: if the name or a parameter is unknown, naming the nearest.
+    """
+    attack: Attack = _create("attack", name, params)
+    return attack
+
+
+def create_estimator(name: str, params: Mapping[str, Any]) -> Estimator:
+    """Build an estimator by name.
+
+    Raises:
+        ConfigError: if the name or a parameter is unknown, naming the nearest.
+    """
+    estimator: Estimator = _create("estimator", name, params)
+    return estimator
