@@ -2,6 +2,7 @@
 
 from privaudit.attacks.lira import Lira
 from privaudit.attacks.loss import LossThreshold
+from privaudit.attacks.normal_inverse_gamma import NormalInverseGamma
 from privaudit.attacks.rmia import Rmia
 
-__all__ = ["Lira", "LossThreshold", "Rmia"]
+__all__ = ["Lira", "LossThreshold", "NormalInverseGamma", "Rmia"]

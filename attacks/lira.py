@@ -1,148 +1,216 @@
-"""LiRA, the likelihood-ratio attack, online (Carlini et al., S&P 2022, section V).
+"""LiRA, the likelihood-ratio attack, online and offline (Carlini et al., S&P 2022, section V).
 
-Written from the formulas of specification A1: masked sums in float64 instead of truncated lists, a variance per side
-that never mixes records, and the target's complement left out with the target. On a plain leave-one-out of a balanced
-design the numbers of IN and OUT shadows tell the membership apart without any model.
+Written from the formulas of specification A1. Three things differ from usual practice: the target's complement is left
+out with the target (on a plain leave-one-out of a balanced design the numbers of IN and OUT shadows tell the membership
+apart without any model); a pooled variance is the spread within records, of each side for itself; and the offline score
+is one-sided: an unusually low confidence is no sign of membership.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.attacks.results import check_targets, coin_result, finite_signal
-from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.attacks.results import check_targets, coin_result, finite_queries
+from privaudit.attacks.shadow_fit import BlockFit, Centre, Exclude, Floats, ShadowFits, SideFit, fit_side, left_out
+from privaudit.attacks.whiten import whitened
+from privaudit.errors import ConfigError
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
 from privaudit.types.design import Access
 
+__all__ = ["Lira", "SideTotals", "fit_side", "left_out", "lira_scores", "log_likelihood_ratio", "one_sided"]
+
 Variance = Literal["per_record", "pooled"]
-Exclude = Literal["pair", "target"]
-Floats = NDArray[np.float64]
+Mode = Literal["online", "offline"]
 
-SMALLEST_SPREAD = 1e-50  # of any signal; keeps every score finite
+OWN, SOME_POOLED, POOLED, UNIT = (
+    "per_record",
+    "pooled where a record has one shadow or no spread on a side",
+    "pooled",
+    "unit",
+)
 
 
-class SideFit(NamedTuple):
-    """The shadows of one side (IN or OUT), each ``(n_records,)``.
+class SideTotals(NamedTuple):
+    """Sums over all records of one side, each ``(n_targets,)``.
 
     Attributes:
-        n: shadows on this side.
-        distance: the target's signal minus their mean.
-        residual: sum of their squared deviations from the mean, 0 where it is no more than rounding.
+        residual: of the squared deviations from the records' means.
+        freedom: of the numbers of shadows less one.
+        n_flat: records without spread.
     """
 
-    n: Floats
-    distance: Floats
     residual: Floats
+    freedom: Floats
+    n_flat: NDArray[np.int64]
 
 
-def fit_side(observed: Floats, shadows: Floats, on_side: NDArray[np.bool_]) -> SideFit:
-    """Fit the shadows of one side in two passes.
-
-    Each target gets sums of its own. Subtracting the target from sums over all models would be faster, but leaves
-    rounding that depends on the side it stood on: its coins would show in the last digits, and wherever it is an outlier.
-
-    Args:
-        observed: ``(n_records,)`` the target's signal.
-        shadows: ``(n_shadows, n_records)`` the same under the shadows.
-        on_side: ``(n_shadows, n_records)`` which shadows stand on this side for each record.
-
-    Raises:
-        UnsupportedError: if a record has no shadow on this side.
-    """
-    weight = on_side.astype(np.float64)  # 0 or 1; multiplying is several times faster than choosing
-    n = weight.sum(axis=0)
-    if not n.all():
-        raise UnsupportedError(
-            f"LiRA online needs a shadow model with and one without each record; {int((n == 0).sum())} records lack "
-            "one. Train more models (design.n_models)."
-        )
-    mean = np.einsum("ij,ij->j", weight, shadows) / n
-    deviation = (shadows - mean) * weight
-    rest = deviation.sum(axis=0) / n  # what a mean far from 0 lost by rounding
-    residual = np.einsum("ij,ij->j", deviation, deviation) - n * rest * rest
-    largest = np.maximum(np.abs(shadows).max(axis=0), np.abs(observed))
-    rounding = np.maximum(4 * np.finfo(np.float64).eps * largest, SMALLEST_SPREAD)
-    return SideFit(n, observed - mean - rest, np.where(residual > n * rounding * rounding, residual, 0.0))
+def total_of(fit: SideFit) -> SideTotals:
+    """Sum up one side over the records of a block."""
+    freedom = np.broadcast_to(fit.n - 1.0, fit.residual.shape).sum(axis=-1)
+    return SideTotals(fit.residual.sum(axis=-1), freedom, (fit.residual == 0).sum(axis=-1))
 
 
-def side_variance(fit: SideFit, *, variance: Variance) -> tuple[Floats, str]:
-    """Return one side's variances; its pooled variance must not be 0.
+def added(parts: Sequence[SideTotals]) -> SideTotals:
+    """Add the sums of several blocks."""
+    residual, freedom, n_flat = (np.sum(part, axis=0) for part in zip(*parts, strict=True))
+    return SideTotals(residual, freedom, n_flat)
+
+
+def side_variance(fit: SideFit, totals: SideTotals, *, variance: Variance) -> Floats:
+    """Return one side's variances.
 
     Args:
-        fit: the side.
-        variance: ``per_record`` = of the record's own shadows; ``pooled`` = one within-record variance for all records.
+        fit: the side, ``(n_targets, n_records)``.
+        totals: its sums over all records; the residual must not be 0.
+        variance: ``per_record`` = of the record's own shadows, but pooled for a record that has fewer than two shadows
+            on this side, or shadows that all say the same; ``pooled`` = one within-record variance for all records.
 
     Returns:
-        ``(n_records,)`` variances, and the rule used: the one asked for, or ``pooled`` for the records that have fewer
-        than two shadows on this side, or shadows that all say the same.
+        ``(n_targets, n_records)``.
     """
-    pooled = fit.residual.sum() / (fit.n - 1.0).sum()
+    pooled = np.broadcast_to((totals.residual / totals.freedom)[..., None], fit.residual.shape)
     if variance == "pooled":
-        return np.full_like(fit.distance, pooled), "pooled"
-    enough = fit.residual > 0
-    used = "per_record" if enough.all() else "pooled where a record has one shadow or no spread on a side"
-    return np.where(enough, fit.residual / fit.n, pooled), used
+        return np.asarray(pooled)
+    return np.where(fit.residual > 0, fit.residual / fit.n, pooled)
 
 
-def log_likelihood_ratio(inside: SideFit, outside: SideFit, *, variance: Variance) -> tuple[Floats, str]:
+def log_likelihood_ratio(
+    observed: Floats, inside: SideFit, outside: SideFit, totals: tuple[SideTotals, SideTotals], *, variance: Variance
+) -> Floats:
     """Return log N(observed; IN) - log N(observed; OUT) of every record, never exponentiated.
 
     Args:
+        observed: ``(n_targets, n_records)`` the targets' signals.
         inside: the shadows that trained on each record.
         outside: those that did not.
+        totals: of both sides. Where one of them has no spread at any record both get unit variances, so that the sides
+            stay comparable.
         variance: see `side_variance`.
 
     Returns:
-        ``(n_records,)`` scores, and the variance rule used: ``unit`` on both sides where one of them has no spread at
-        any record, so that the sides stay comparable.
+        ``(n_targets, n_records)`` scores.
     """
-    if not (inside.residual.any() and outside.residual.any()):
-        return 0.5 * (outside.distance**2 - inside.distance**2), "unit"
-    parts, rules = [], set()
-    for fit in (inside, outside):
-        spread, rule = side_variance(fit, variance=variance)
-        rules.add(rule)
-        parts.append(-0.5 * (fit.distance**2 / spread + np.log(spread)))
-    return parts[0] - parts[1], " and ".join(sorted(rules))
+    parts = []
+    has_spread = (totals[0].residual > 0) & (totals[1].residual > 0)
+    for fit, total in zip((inside, outside), totals, strict=True):
+        safe = total._replace(residual=np.where(has_spread, total.residual, 1.0), freedom=np.maximum(total.freedom, 1))
+        spread = np.where(has_spread[..., None], side_variance(fit, safe, variance=variance), 1.0)
+        parts.append(-0.5 * (fit.distance(observed) ** 2 / spread + np.log(spread)))
+    return np.asarray(parts[0] - parts[1])
 
 
-def left_out(design_pair: NDArray[np.int64], target: int, exclude: Exclude) -> list[int]:
-    """Models that must not serve as shadows of a target: itself and, by default, its complement."""
-    pair = int(design_pair[target])
-    return [target, pair] if exclude == "pair" and pair >= 0 else [target]
+def one_sided(observed: Floats, outside: SideFit, totals: SideTotals, *, variance: Variance) -> Floats:
+    """Return how many deviations above its OUT shadows each record lies.
+
+    The offline test's probability Phi(z) is a monotone function of it, and unlike that never saturates.
+
+    Args:
+        observed: ``(n_targets, n_records)`` the targets' signals.
+        outside: the shadows that did not train on each record.
+        totals: of that side; without any spread the deviation is 1.
+        variance: see `side_variance`.
+    """
+    has_spread = totals.residual > 0
+    safe = totals._replace(residual=np.where(has_spread, totals.residual, 1.0), freedom=np.maximum(totals.freedom, 1))
+    spread = np.where(has_spread[..., None], side_variance(outside, safe, variance=variance), 1.0)
+    return np.asarray(outside.distance(observed) / np.sqrt(spread))
+
+
+def lira_scores(
+    fits: ShadowFits, *, mode: Mode = "online", variance: Variance = "per_record"
+) -> tuple[Floats, list[str]]:
+    """Score every record of every target.
+
+    Args:
+        fits: the shadows.
+        mode: ``online`` compares IN with OUT shadows, ``offline`` looks at OUT shadows alone.
+        variance: see `side_variance`.
+
+    Returns:
+        ``(n_targets, n_records)`` scores, and for each target the variance rule used.
+
+    Raises:
+        UnsupportedError: if a record has no shadow on a side.
+    """
+    blocks = fits.blocks()
+    totals = totals_of(blocks)
+    scores = np.empty((len(fits.targets), fits.values.shape[1]))
+    for block in blocks:
+        scores[:, block.records] = _block_scores(block, totals, mode, variance)
+    sides = totals if mode == "online" else totals[1:]
+    return scores, [_rule(sides, target, variance) for target in range(len(fits.targets))]
+
+
+def totals_of(blocks: Iterable[BlockFit]) -> tuple[SideTotals, SideTotals]:
+    """Sum both sides up over all records, block after block."""
+    parts = [(total_of(block.inside), total_of(block.outside)) for block in blocks]
+    inside, outside = zip(*parts, strict=True)
+    return added(inside), added(outside)
+
+
+def _block_scores(block: BlockFit, totals: tuple[SideTotals, SideTotals], mode: Mode, variance: Variance) -> Floats:
+    if mode == "offline":
+        return one_sided(block.observed, block.outside, totals[1], variance=variance)
+    return log_likelihood_ratio(block.observed, block.inside, block.outside, totals, variance=variance)
+
+
+def _rule(sides: Sequence[SideTotals], target: int, variance: Variance) -> str:
+    if not all(side.residual[target] > 0 for side in sides):
+        return UNIT
+    if variance == "pooled":
+        return POOLED
+    return SOME_POOLED if any(side.n_flat[target] for side in sides) else OWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lira:
-    """Online likelihood-ratio attack on the logit margin.
+    """Likelihood-ratio attack on the logit margin.
 
     Attributes:
+        mode: ``online`` (default), or ``offline``: by OUT shadows alone and one-sided, for an attacker who cannot train
+            on the attacked records.
         variance: ``per_record`` (default) or ``pooled``; pooled is stronger with fewer than about 64 models.
+        centre: ``mean`` (default) or ``median`` of the shadows, as the densities' location; the spread is about the mean.
+        queries: ``plain`` = one query per record; ``augmented`` = several views of each record, decorrelated by their
+            covariance over all records: a multivariate normal whose correlation is pooled. Offline: their mean.
         exclude: ``pair`` (default) leaves out the target and its complement; ``target`` only the target, which leaks
             membership through the counts and is kept for reproducing published numbers on a balanced design.
 
     Source: Carlini, Chien, Nasr, Song, Terzis, Tramer, "Membership Inference Attacks From First Principles",
-    S&P 2022, section V and equation 4.
+    S&P 2022, section V (equation 4; offline: section V-B; several queries: section VI-B).
     """
 
     name: ClassVar[str] = "lira"
-    signals: ClassVar[frozenset[str]] = frozenset({"logit_margin"})
     record_fields: ClassVar[frozenset[str]] = frozenset()
     game: ClassVar[str] = "membership"
     access: ClassVar[Access] = "score"
+    mode: Mode = "online"
     variance: Variance = "per_record"
+    centre: Centre = "mean"
+    queries: Literal["plain", "augmented"] = "plain"
     exclude: Exclude = "pair"
 
     def __post_init__(self) -> None:
         """Refuse unknown options."""
-        if self.variance not in ("per_record", "pooled"):
-            raise ConfigError(f"variance must be per_record or pooled; got {self.variance!r}.", key="variance")
-        if self.exclude not in ("pair", "target"):
-            raise ConfigError(f"exclude must be pair or target; got {self.exclude!r}.", key="exclude")
+        options = {
+            "mode": ("online", "offline"),
+            "variance": ("per_record", "pooled"),
+            "centre": ("mean", "median"),
+            "queries": ("plain", "augmented"),
+            "exclude": ("pair", "target"),
+        }
+        for key, known in options.items():
+            if getattr(self, key) not in known:
+                raise ConfigError(f"{key} must be {' or '.join(known)}; got {getattr(self, key)!r}.", key=key)
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """The signal read: the logit margin of the record, or of several views of it."""
+        return frozenset({"logit_margin" if self.queries == "plain" else "augmented_logit_margin"})
 
     def run(self, inputs: AuditInputs, *, targets: Sequence[int]) -> tuple[AttackResult, ...]:
         """Score every canary of every target.
@@ -155,18 +223,33 @@ class Lira:
             UnsupportedError: if a canary has no shadow on a side.
         """
         check_targets(inputs, targets)
-        canaries, models = inputs.design.coin_records, inputs.usable
-        values = finite_signal(inputs, "logit_margin")[:, canaries]
-        is_in = inputs.design.is_in[:, canaries].astype(bool)
-        results = []
-        for target in targets:
-            shadows = np.setdiff1d(models, left_out(inputs.design.pair, target, self.exclude))
-            kept, inside = values[shadows], is_in[shadows]
-            scores, used = log_likelihood_ratio(
-                fit_side(values[target], kept, inside), fit_side(values[target], kept, ~inside), variance=self.variance
-            )
-            results.append(self._result(inputs, target, scores, used))
-        return tuple(results)
+        (signal,) = self.signals
+        values = finite_queries(inputs, signal)[:, inputs.design.coin_records]
+        if values.shape[2] > 1 and self.mode == "online":
+            scored = [self._views(inputs, values, target) for target in targets]
+        else:
+            scores, rules = self._scores(inputs, values.mean(axis=2), targets)
+            scored = list(zip(scores, rules, strict=True))
+        return tuple(self._result(inputs, int(t), *one) for t, one in zip(targets, scored, strict=True))
+
+    def _scores(self, inputs: AuditInputs, values: Floats, targets: Sequence[int]) -> tuple[Floats, list[str]]:
+        fits = ShadowFits(
+            values=values,
+            is_in=inputs.design.is_in[:, inputs.design.coin_records].astype(bool),
+            pair=inputs.design.pair,
+            usable=inputs.usable,
+            targets=targets,
+            exclude=self.exclude,
+            centre=self.centre,
+        )
+        return lira_scores(fits, mode=self.mode, variance=self.variance)
+
+    def _views(self, inputs: AuditInputs, values: Floats, target: int) -> tuple[Floats, str]:
+        """Add up the scores of decorrelated views, which are a normal distribution's independent coordinates."""
+        shadows = np.setdiff1d(inputs.usable, left_out(inputs.design.pair, target, self.exclude))
+        views = whitened(values, inputs.design.is_in[:, inputs.design.coin_records].astype(bool), shadows)
+        scores, rules = zip(*(self._scores(inputs, view, [target]) for view in views), strict=True)
+        return np.sum(scores, axis=0)[0], max((rule[0] for rule in rules), key=[OWN, POOLED, SOME_POOLED, UNIT].index)
 
     def _result(self, inputs: AuditInputs, target: int, scores: Floats, used: str) -> AttackResult:
         every = np.zeros(inputs.design.n_records)
@@ -174,5 +257,7 @@ class Lira:
         out = left_out(inputs.design.pair, target, self.exclude)
         wanting = f"variance used: {used}, for want of spread among the shadow models"
         notes = () if used == self.variance else (wanting,)
-        params = {"variance": self.variance, "exclude": self.exclude}
-        return coin_result(self, inputs, target, every, params=params, left_out=out, notes=notes)
+        return coin_result(self, inputs, target, every, params=self._params(), left_out=out, notes=notes)
+
+    def _params(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("mode", "variance", "centre", "queries", "exclude")}

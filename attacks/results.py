@@ -34,7 +34,9 @@ def coin_result(
         left_out: models that did not serve as shadows; empty for an attack without shadows.
         notes: what a reader must know.
     """
-    betrayed = count_notes(left_out) if left_out else ()
+    # the coins of complete pairs of shadows say nothing about a released model: it has no complement, and no coins
+    is_ours = bool(inputs.design.is_trained[target])
+    betrayed = count_notes(left_out) if left_out and is_ours else ()
     records = inputs.design.coin_records
     return AttackResult(
         attack=attack.name,
@@ -47,6 +49,7 @@ def coin_result(
         unit_ids=records,
         notes=(*notes, *betrayed),
         depends_on_coins=bool(betrayed),
+        has_fair_coins=is_ours,
     )
 
 
@@ -68,7 +71,23 @@ def finite_signal(inputs: AuditInputs, name: str) -> NDArray[np.float64]:
         MissingSignalError: if it was not collected for every usable model and record.
         DataError: if a value is infinite or beyond ``LARGEST_SIGNAL``.
     """
-    values = inputs.dense(name)
+    return finite_queries(inputs, name, n_queries=1)[:, :, 0]
+
+
+def finite_queries(inputs: AuditInputs, name: str, *, n_queries: int | None = None) -> NDArray[np.float64]:
+    """Return ``(n_models, n_records, n_queries)`` values of a signal, refusing what no arithmetic can use.
+
+    Args:
+        inputs: what was measured; rows of unusable models are NaN.
+        name: the signal.
+        n_queries: how many queries per record it must have, ``None`` = any number.
+
+    Raises:
+        MissingSignalError: if it was not collected for every usable model and record.
+        ShapeError: if it has another number of queries.
+        DataError: if a value is infinite or beyond ``LARGEST_SIGNAL``.
+    """
+    values = inputs.dense(name)[:, :, None] if n_queries == 1 else inputs.dense_queries(name)
     bad = np.argwhere(np.abs(values[inputs.usable]) > LARGEST_SIGNAL)
     if len(bad):
         model, record = inputs.usable[bad[0, 0]], bad[0, 1]

@@ -63,11 +63,23 @@ class AuditInputs:
             MissingSignalError: if it was not collected, or not for every usable model and record.
             ShapeError: if it has several queries per record.
         """
+        values = self.dense_queries(name)
+        if values.shape[2] != 1:
+            raise ShapeError(f"signal {name} must have one query per record; got {values.shape[2]}.")
+        return values[:, :, 0]
+
+    def dense_queries(self, name: str) -> NDArray[np.float64]:
+        """Return ``(n_models, n_records, n_queries)`` values of a signal; rows of unusable models are NaN.
+
+        Args:
+            name: the signal.
+
+        Raises:
+            MissingSignalError: if it was not collected, or not for every usable model and record.
+        """
         table = self.signal(name)
-        if table.values.shape[2] != 1:
-            raise ShapeError(f"signal {name} must have one query per record; got {table.values.shape[2]}.")
-        dense = np.full(self.design.is_in.shape, np.nan)
-        dense[np.ix_(table.model_index, table.record_index)] = table.values[:, :, 0]
+        dense = np.full((*self.design.is_in.shape, table.values.shape[2]), np.nan)
+        dense[np.ix_(table.model_index, table.record_index)] = table.values
         if np.isnan(dense[self.usable]).any():
             raise MissingSignalError(f"signal {name} does not cover every model and record. Run the audit once more.")
         return dense
@@ -82,10 +94,14 @@ class Attack(Protocol):
     """A pure function of stored signals, with its parameters as frozen fields."""
 
     name: ClassVar[str]
-    signals: ClassVar[frozenset[str]]
     record_fields: ClassVar[frozenset[str]]
     game: ClassVar[str]
     access: ClassVar[Access]
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Names of the signals that are read; most attacks have them as a class variable."""
+        ...
 
     def run(self, inputs: AuditInputs, *, targets: Sequence[int]) -> tuple[AttackResult, ...]:
         """Score every canary of every target; higher = more member-like."""

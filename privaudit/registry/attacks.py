@@ -33,6 +33,14 @@ ATTACKS = (
         where="lira:Lira",
     ),
     _attack(
+        "nig",
+        "likelihood-ratio attack with variances steadied by a fitted prior; for few shadow models",
+        needs="scores; at least 6 models for a variance",
+        cost="shadow models; 1 query",
+        source="this project; idea of the prior: Brännvall 2026 (BaVarIA)",
+        where="normal_inverse_gamma:NormalInverseGamma",
+    ),
+    _attack(
         "rmia",
         "robust attack against reference models and population",
         needs="scores; at least 4 models; population records",

@@ -32,6 +32,16 @@ METHODS = {
             "2022."
         ),
     ),
+    "nig": (
+        (
+            "Asks the same question as lira, but steadies the spread of few shadow models by that of all records, so that it "
+            "needs fewer of them."
+        ),
+        (
+            "The prior is this project's own. The idea of one: Brännvall, arXiv 2603.11799 (2026); its fit: Smyth, "
+            "Statistical Applications in Genetics and Molecular Biology 2004."
+        ),
+    ),
     "rmia": (
         (
             "Compares the target's confidence in a record with the mean confidence of shadow models; with score "

@@ -100,9 +100,9 @@ def naive_lira(margin, is_in, target, out, variance):
     shadows = [model for model in range(len(margin)) if model not in out]
     fits = {0: [], 1: []}
     for record in range(margin.shape[1]):
-        rounding = max(4 * 2.0**-52 * max(abs(margin[m, record]) for m in [*shadows, target]), 1e-50)
         for side in (0, 1):
             values = [float(margin[m, record]) for m in shadows if is_in[m, record] == side]
+            rounding = max(4 * 2.0**-52 * abs(values[0]), 1e-50)
             fits[side].append(exact_side(values, float(margin[target, record]), rounding))
     spread = {side: sum(residual for _, residual, _ in fits[side]) for side in fits}
     scores, sizes = [], []
