@@ -1,8 +1,23 @@
 """Membership inference attacks: one method per file, pure functions on stored signals."""
 
+from privaudit.attacks.base import Base
+from privaudit.attacks.difficulty_calibration import DifficultyCalibration
 from privaudit.attacks.lira import Lira
 from privaudit.attacks.loss import LossThreshold
+from privaudit.attacks.modified_entropy import ModifiedEntropy
 from privaudit.attacks.normal_inverse_gamma import NormalInverseGamma
+from privaudit.attacks.population import PopulationAttack
+from privaudit.attacks.reference import ReferenceAttack
 from privaudit.attacks.rmia import Rmia
 
-__all__ = ["Lira", "LossThreshold", "NormalInverseGamma", "Rmia"]
+__all__ = [
+    "Base",
+    "DifficultyCalibration",
+    "Lira",
+    "LossThreshold",
+    "ModifiedEntropy",
+    "NormalInverseGamma",
+    "PopulationAttack",
+    "ReferenceAttack",
+    "Rmia",
+]

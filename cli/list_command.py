@@ -36,8 +36,10 @@ def command(kind: str | None, output_format: str, debug: bool) -> int:
         if method.kind != last:
             click.echo(f"{'' if not last else chr(10)}{method.kind}")
             last = method.kind
-        facts = [f"needs {method.needs}"] if method.needs != "nothing" else []
-        facts += [fact for fact in (method.cost, method.source) if fact]
-        needs = f" ({'; '.join(facts)})" if facts else ""
-        click.echo(f"  {method.name:<{width}}  {method.summary}{needs}")
+        needs = "" if method.needs == "nothing" else f"needs {method.needs}"
+        if method.source:  # too much for one line
+            click.echo(f"  {method.name:<{width}}  {method.summary}")
+            click.echo(f"  {'':<{width}}    {needs}. Cost: {method.cost}. Source: {method.source}.")
+        else:
+            click.echo(f"  {method.name:<{width}}  {method.summary}{f' ({needs})' if needs else ''}")
     return 0

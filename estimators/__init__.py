@@ -3,12 +3,19 @@
 Where to look: counts ``clopper_pearson_bound``, ``jeffreys_bound``, ``katz_log_bound`` (on ``rate_rectangle``, ``rates``),
 ``posterior*``; guesses ``one_run_bound``, ``fdp_one_run_bound`` (on ``guesses``, ``tied_guesses``); Gaussian mechanisms
 ``gaussian_tradeoff``, ``gaussian_dp_bound``, ``subsampled_step_bound``; claims ``claimed_curve`` (on ``curve_*``), ``noise_probe_bound``, ``batch_sizes``, ``sensitivity_probe``; rounds ``betting*``; several challenges per model
-``challenge_*``; scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``tpr_bounds``;
+``challenge_*``; reliable evaluation ``null_calibration``, ``rates_by_record``, ``thresholds_from_shadows``,
+``accusation_value``, ``finite_pool``, ``risk_sets``, ``run_rankings`` (on ``played_models``); scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``tpr_bounds``;
 from above ``accounting``, ``privacy_loss`` (on ``composed_*``, ``loss_*``, ``poisson_run``), ``renyi_bound``, ``last_iterate``,
 ``tradeoff``, ``bayes_security_bound``, ``attribute_bound``, ``calibrate``, ``guarantees``; planning ``power*``.
 """
 
 from privaudit.estimators.accounting import AccountRow, AccountTable, account, gdp_clt_mu
+from privaudit.estimators.accusation_value import (
+    PredictiveValue,
+    mean_predictive_value,
+    positive_predictive_value,
+    predictive_value,
+)
 from privaudit.estimators.attribute_bound import (
     AttributeSecurity,
     attribute_bayes_security,
@@ -27,6 +34,7 @@ from privaudit.estimators.clopper_pearson_bound import ClopperPearson, clopper_p
 from privaudit.estimators.curve_one_run import OneRunCurveTest, curve_one_run_test
 from privaudit.estimators.curve_scores import audit_curve
 from privaudit.estimators.fdp_one_run_bound import fdp_one_run
+from privaudit.estimators.finite_pool import FreshSeparation, fresh_separation, record_separation
 from privaudit.estimators.gaussian_dp_bound import gaussian_dp
 from privaudit.estimators.gaussian_tradeoff import (
     gaussian_advantage,
@@ -43,6 +51,7 @@ from privaudit.estimators.known_coin_step_bound import known_coin_step
 from privaudit.estimators.last_iterate import last_iterate_epsilon
 from privaudit.estimators.metrics import auc_metric, tpr_at_fpr
 from privaudit.estimators.noise_probe_bound import NoiseCheck, NoiseProbe, noise_probe
+from privaudit.estimators.null_calibration import NullPValues, cross_fit_p_values, null_p_values, record_p_values
 from privaudit.estimators.one_run_bound import OneRun, one_run, one_run_p_value
 from privaudit.estimators.posterior import EpsilonPosterior, ExceedanceProbability
 from privaudit.estimators.posterior_quantile import posterior_lower
@@ -51,11 +60,21 @@ from privaudit.estimators.power_plan import PowerPlan
 from privaudit.estimators.privacy_loss import composed_privacy_loss, pld_claim
 from privaudit.estimators.privacy_region import point_epsilon, region_area
 from privaudit.estimators.rates import auc_interval, rate_interval
+from privaudit.estimators.rates_by_record import (
+    RateSpread,
+    RecordRates,
+    false_positive_spread,
+    mean_true_positive_rate,
+    record_rates,
+)
+from privaudit.estimators.risk_sets import Overlap, at_risk, overlap
 from privaudit.estimators.roc import auc, auc_null_variance, roc_curve
+from privaudit.estimators.run_rankings import RankStability, rank_stability
 from privaudit.estimators.score_audit import audit_scores
 from privaudit.estimators.sensitivity_probe import SensitivityProbe, measure_sensitivity
 from privaudit.estimators.subsampled_step_bound import inverse_noise, subsampled_gaussian_step
 from privaudit.estimators.thresholds import Bonferroni, Explicit, Split, TwoSidedGuesses
+from privaudit.estimators.thresholds_from_shadows import ShadowThreshold, median_threshold, shadow_threshold
 from privaudit.estimators.tpr_bounds import tpr_interval
 from privaudit.estimators.tradeoff import advantage_bound, tradeoff_bound
 from privaudit.types import ConfusionCounts, DpSgdParams, EpsilonEstimate, Neighbouring
@@ -76,20 +95,29 @@ __all__ = [
     "EpsilonPosterior",
     "ExceedanceProbability",
     "Explicit",
+    "FreshSeparation",
     "Neighbouring",
     "NoiseCheck",
     "NoiseProbe",
+    "NullPValues",
     "OneRun",
     "OneRunCurveTest",
     "OverDispersion",
+    "Overlap",
     "PowerPlan",
+    "PredictiveValue",
+    "RankStability",
+    "RateSpread",
+    "RecordRates",
     "SamplingProbe",
     "SensitivityProbe",
+    "ShadowThreshold",
     "Split",
     "TwoSidedGuesses",
     "WorldDispersion",
     "account",
     "advantage_bound",
+    "at_risk",
     "attribute_bayes_security",
     "attribute_clt_mu_squared",
     "auc",
@@ -102,11 +130,14 @@ __all__ = [
     "clopper_pearson",
     "cluster_bootstrap",
     "composed_privacy_loss",
+    "cross_fit_p_values",
     "curve_one_run_test",
     "curve_test",
     "default_share",
     "effective_counts",
+    "false_positive_spread",
     "fdp_one_run",
+    "fresh_separation",
     "gaussian_advantage",
     "gaussian_auc",
     "gaussian_dp",
@@ -122,23 +153,35 @@ __all__ = [
     "katz_log",
     "known_coin_step",
     "last_iterate_epsilon",
+    "mean_predictive_value",
+    "mean_true_positive_rate",
     "measure_sensitivity",
+    "median_threshold",
     "noise_for_advantage",
     "noise_for_epsilon",
     "noise_for_tpr",
     "noise_probe",
+    "null_p_values",
     "one_run",
     "one_run_p_value",
     "over_dispersion_test",
+    "overlap",
     "plan_audits",
     "pld_claim",
     "point_epsilon",
+    "positive_predictive_value",
     "posterior_lower",
+    "predictive_value",
+    "rank_stability",
     "rate_interval",
+    "record_p_values",
+    "record_rates",
+    "record_separation",
     "region_area",
     "roc_curve",
     "sample_rate_to_noise",
     "sampling_probe",
+    "shadow_threshold",
     "subsampled_gaussian_step",
     "tpr_at_fpr",
     "tpr_interval",

@@ -209,13 +209,19 @@ class OneRun:
             the estimate for the add/remove relation.
 
         Raises:
-            UnsupportedError: if the unit is not a record, or the scores depend on the coins by another way.
+            UnsupportedError: if the unit is not a record, the members were drawn by no coins of the audit, or the scores
+                depend on the coins by another way.
             ConfigError: if ``delta`` or ``confidence`` is out of range.
         """
         if result.unit != "record":
             raise UnsupportedError(
                 f"one_run needs the records of one model; got unit {result.unit!r}. For many independent trainings use "
                 "clopper_pearson."
+            )
+        if not result.has_fair_coins:
+            raise UnsupportedError(
+                "one_run needs members that were drawn by the audit's fair coins; those of a released model were not. Train "
+                "a target (remove model.checkpoint)."
             )
         if result.depends_on_coins:
             raise UnsupportedError(

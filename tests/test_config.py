@@ -38,7 +38,14 @@ def test_every_default():
         "device": "auto",
         "out": "privaudit-out",
         "data": {"source": "adult", "n_records": None, "label": None, "id": None, "groups": [], "drop": []},
-        "model": {"build": "mlp", "params": {}, "train": None, "checkpoint": None},
+        "model": {
+            "build": "mlp",
+            "params": {},
+            "train": None,
+            "checkpoint": None,
+            "members": None,
+            "non_members": None,
+        },
         "recipe": {
             "steps": 100,
             "sample_rate": 0.1,

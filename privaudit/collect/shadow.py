@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from privaudit.collect.stages import CollectContext, Query, Stages, Train
 from privaudit.scoring.signals import SIGNALS
 
@@ -15,7 +17,9 @@ class ShadowCollector:
     produces: ClassVar[frozenset[str]] = frozenset(SIGNALS)
 
     def stages(self, context: CollectContext) -> Stages:
-        """Train all models, then query those that did not diverge."""
-        trained = yield Train(models=range(context.design.n_models))
+        """Train all models but a released one, then query that one and those that did not diverge."""
+        is_trained = context.design.is_trained
+        trained = yield Train(models=np.flatnonzero(is_trained).tolist())
         if trained.models:
-            yield Query(models=trained.models, signals=self.produces)
+            models = (*trained.models, *np.flatnonzero(~is_trained).tolist())
+            yield Query(models=models, signals=self.produces)

@@ -53,12 +53,29 @@ class DataConfig(StrictModel):
 
 
 class ModelConfig(StrictModel):
-    """Which model is trained: a built-in name or ``file.py:function``."""
+    """Which model is trained: a built-in name or ``file.py:function``; and, where one is audited, a released model.
+
+    ``checkpoint`` holds the released model's weights (a state dict), ``members`` and ``non_members`` the ids of records
+    that it was and was not trained on.
+    """
 
     build: str = "mlp"
     params: Params = Field(default_factory=dict)
     train: str | None = None
     checkpoint: str | None = None
+    members: str | None = None
+    non_members: str | None = None
+
+    @model_validator(mode="after")
+    def _released_models_come_with_their_records(self) -> "ModelConfig":
+        names = ("checkpoint", "members", "non_members")
+        absent = [name for name in names if getattr(self, name) is None]
+        if 0 < len(absent) < len(names):
+            raise ValueError(
+                f"a released model takes checkpoint, members and non_members; {' and '.join(absent)} missing. Files of ids "
+                "say which records it was and was not trained on"
+            )
+        return self
 
 
 class DesignConfig(StrictModel):
@@ -166,6 +183,16 @@ class AuditConfig(StrictModel):
             raise ValueError(f"engine ray chooses the GPU of each worker itself; write device: cuda, not {self.device}")
         if self.engine.gpus_per_worker is not None and not self.device.startswith(("auto", "cuda")):
             raise ValueError(f"engine.gpus_per_worker is for device cuda; the device is {self.device}. Remove it")
+        return self
+
+    @model_validator(mode="after")
+    def _released_models_are_the_target(self) -> "AuditConfig":
+        if self.model.checkpoint is None:
+            return self
+        if self.design.kind != "paired":
+            raise ValueError(f"design.kind must be paired with model.checkpoint; got {self.design.kind}")
+        if self.design.targets != (0,):
+            raise ValueError("with model.checkpoint the released model is the only target; leave design.targets out")
         return self
 
     @model_validator(mode="after")

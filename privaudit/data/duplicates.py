@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privaudit.data.dataset import Dataset
 from privaudit.data.seeds import stream_generator
@@ -20,12 +21,18 @@ def without_duplicates(dataset: Dataset) -> Dataset:
     Returns:
         The records without repetitions, in their order.
     """
+    return dataset.subset(np.unique(first_equals(dataset)))
+
+
+def first_equals(dataset: Dataset) -> NDArray[np.int64]:
+    """Return ``(n_records,)`` the position of the first record that equals each one in features and label."""
     flat = dataset.features.reshape(dataset.n_records, -1) + np.float32(0.0)  # -0.0 + 0.0 = 0.0: equal, so equal bytes
     first: dict[bytes, int] = {}
+    places = np.empty(dataset.n_records, dtype=np.int64)
     for position, (record, label) in enumerate(zip(flat, dataset.labels.tolist(), strict=True)):
         key = hashlib.sha256(record.tobytes() + b"%d" % label).digest()  # a digest, to hold 32 bytes per record
-        first.setdefault(key, position)
-    return dataset.subset(np.fromiter(first.values(), dtype=np.int64))
+        places[position] = first.setdefault(key, position)
+    return places
 
 
 def draw_records(dataset: Dataset, n_records: int | None, seed: int) -> Dataset:

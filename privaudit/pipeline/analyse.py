@@ -14,6 +14,8 @@ from privaudit.pipeline.control import make_control
 from privaudit.pipeline.findings import accuracy_finding, attack_finding, claim_finding, idle_models
 from privaudit.pipeline.looks import analysis_of, later_report, mark_reported, why_spoilt
 from privaudit.pipeline.primary import Primary, check_primary, choose_primary, make_methods
+from privaudit.pipeline.released import is_released, released_notes, with_blind_baseline
+from privaudit.pipeline.reliability import reliability_of
 from privaudit.pipeline.stored import read_inputs, stored_claim, stored_config
 from privaudit.pipeline.verdict import judge_claim
 from privaudit.store.design_file import read_design
@@ -64,31 +66,40 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
         return analyse_canaries(out, changes=changes)
     design, records = read_design(folder.design)
     attacks, estimators = make_methods(config)
-    check_primary(config, design)
+    if not is_released(design):
+        check_primary(config, design)
     wanted = {"correct"}.union(*(attack.signals for attack in attacks))
     inputs = read_inputs(folder, design, records, design.models_with_role(SHADOW, TARGET), signals=wanted)
     claim, params = stored_claim(manifest)
     delta = claim.delta if claim else DEFAULT_DELTA
     leading = next(estimator for estimator in estimators if estimator.name == config.primary.estimator)
-    primary = choose_primary(config, attacks, leading, inputs, delta=delta)
-    analysis = analysis_of(config, design)
-    spoilt = why_spoilt(manifest.looks, analysis)
+    primary: Primary | None = None
+    spoilt, later = None, tuple[str, ...]()
+    if not is_released(design):  # who looked before matters to bounds alone
+        primary = choose_primary(config, attacks, leading, inputs, delta=delta)
+        analysis = analysis_of(config, design)
+        spoilt = why_spoilt(manifest.looks, analysis)
+        later = () if spoilt else later_report(manifest.looks, analysis)
     findings, carrying = _findings(config, inputs, attacks, estimators, primary, delta)
+    if is_released(design):
+        findings = with_blind_baseline(folder, design, findings, confidence=config.confidence)
     if spoilt:
         findings = tuple(_after_the_fact(finding, spoilt) for finding in findings)
     control = None
     controls = design.models_with_role(CONTROL)
     if len(controls) and not folder.missing_signals(wanted, design.numbers[controls].tolist()):
+        assert primary is not None  # a released model has no controls
         attack = next(attack for attack in attacks if attack.name == primary.attack)
         played = read_inputs(folder, design, records, controls, signals=wanted)
         control = make_control(attack, leading, played, delta=delta, confidence=carrying[0].confidence)
     notes = (
-        *_notes(inputs, n_controls=len(controls), control=control, spoilt=spoilt),
-        *([] if spoilt else later_report(manifest.looks, analysis)),
-        *([BESIDE_THE_TARGET] if manifest.recipe["group_size"] > 1 else []),
+        *(released_notes(inputs, claim) if is_released(design) else _coin_notes(spoilt)),
+        *_notes(inputs, n_controls=len(controls), control=control),
+        *later,
+        *([BESIDE_THE_TARGET] if manifest.recipe["group_size"] > 1 and not is_released(design) else []),
         *manifest.remarks,
     )
-    verdict = judge_claim(claim, carrying, control) if claim else None
+    verdict = judge_claim(claim, carrying, control) if claim and carrying else None
     if verdict and spoilt:
         verdict = replace(verdict, outcome="too_weak", reason=f"No verdict: {spoilt}. {verdict.reason}")
     sections = [Section(kind="mia", title="Membership inference", findings=findings, notes=notes)]
@@ -121,29 +132,37 @@ def _findings(
     inputs: AuditInputs,
     attacks: Sequence[Attack],
     estimators: Sequence[Estimator],
-    primary: Primary,
+    primary: Primary | None,
     delta: float,
 ) -> tuple[tuple[Finding, ...], list[EpsilonEstimate]]:
     """Run every attack on every target; return the findings and the estimates that carry the verdict."""
     targets = inputs.design.models_with_role(TARGET).tolist()
     jointly = 1 - (1 - config.confidence) / len(targets)  # the primary bounds of all targets hold together
+    carries = (primary.attack, primary.estimator) if primary else None
     findings, carrying = [], []
     for attack in attacks:
-        for result in attack.run(inputs, targets=targets):
+        results = attack.run(inputs, targets=targets)
+        reliable = reliability_of(attack, inputs, results, confidence=config.confidence)
+        for result, added in zip(results, reliable, strict=True):
             estimates = []
-            for estimator in estimators:
-                is_primary = (attack.name, estimator.name) == (primary.attack, primary.estimator)
+            for estimator in estimators if carries else ():  # without a primary, a released model: no bound
+                is_primary = (attack.name, estimator.name) == carries
                 level = jointly if is_primary else config.confidence
                 estimates.append(estimator.estimate(result, delta=delta, confidence=level))
                 carrying += estimates[-1:] if is_primary else []
-            findings.append(attack_finding(result, estimates, confidence=config.confidence))
+            finding = attack_finding(result, estimates, confidence=config.confidence)
+            findings.append(added.added_to(finding))
     correct = inputs.dense("correct")
     findings += [accuracy_finding(inputs, correct, target, confidence=config.confidence) for target in targets]
     return tuple(findings), carrying
 
 
-def _notes(inputs: AuditInputs, *, n_controls: int, control: Control | None, spoilt: str | None) -> tuple[str, ...]:
-    notes = [*([f"Exploratory: {spoilt}."] if spoilt else []), COINS_NOTE]
+def _coin_notes(spoilt: str | None) -> tuple[str, ...]:
+    return (*([f"Exploratory: {spoilt}."] if spoilt else []), COINS_NOTE)
+
+
+def _notes(inputs: AuditInputs, *, n_controls: int, control: Control | None) -> tuple[str, ...]:
+    notes = []
     idle = idle_models(inputs)
     if idle:
         shown = ", ".join(map(str, idle[:10])) + (", ..." if len(idle) > 10 else "")
@@ -173,10 +192,10 @@ def _subject(folder: AuditFolder, design: AuditDesign, manifest: Manifest) -> Su
 
 
 def _provenance(
-    manifest: Manifest, config: AuditConfig, design: AuditDesign, primary: Primary, *, is_spoilt: bool
+    manifest: Manifest, config: AuditConfig, design: AuditDesign, primary: Primary | None, *, is_spoilt: bool
 ) -> dict[str, Any]:
     return {
-        "primary": primary._asdict(),
+        "primary": primary._asdict() if primary else None,
         "analysis_changed_after_a_report": is_spoilt,
         "seed": design.seed,
         "coins": {
@@ -186,7 +205,7 @@ def _provenance(
             "n_population": design.n_records - len(design.coin_records),
         },
         "models": {
-            "trained": design.n_models,
+            "trained": int(design.is_trained.sum()),
             "targets": len(design.models_with_role(TARGET)),
             "controls": len(design.models_with_role(CONTROL)),
             "trainer": manifest.recipe["trainer"],

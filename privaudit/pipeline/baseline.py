@@ -1,7 +1,8 @@
 """The blind baseline as a finding: its AUC, and an interval that does not exceed its error where nothing differs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,18 +74,37 @@ def blind_finding(
     """
     member = label.astype(bool)
     scored = blind_scores(features, member, seed=seed)
-    metric = blind_auc(scored, member, confidence=confidence)
-    if are_fair_coins and excludes_chance(blind_auc(scored, member, confidence=CONTRADICTION)):
+    refuting = blind_auc(scored, member, confidence=CONTRADICTION)
+    if are_fair_coins and excludes_chance(refuting):
         raise DataError(
-            f"the features alone tell members from non-members (AUC {metric.value:.3f}), which independent fair coins would "
+            f"the features alone tell members from non-members (AUC {refuting.value:.3f}), which independent fair coins would "
             "allow with probability below 1e-6. Membership depends on the records: leave --fair-coins out."
         )
+    params = {"n_blocks": N_BLOCKS, "n_features": features.shape[1], "seed": seed}
+    return finding_of_scores(scored, member, params=params, confidence=confidence)
+
+
+def finding_of_scores(
+    scored: BlindScores, member: NDArray[np.bool_], *, params: Mapping[str, Any], confidence: float
+) -> Finding:
+    """Put what the blind classifiers said into a finding.
+
+    Args:
+        scored: scores and blocks.
+        member: ``(n,)`` the truth.
+        params: settings of the classifiers.
+        confidence: of the interval.
+
+    Returns:
+        The finding; ``access`` is ``None`` because no model is looked at.
+    """
+    metric = blind_auc(scored, member, confidence=confidence)
     tested = scored.block != UNSCORED
     n_in = int(member[tested].sum())
     return Finding(
         id="blind",
         method="blind",
-        params={"n_blocks": N_BLOCKS, "n_features": features.shape[1], "seed": seed},
+        params=params,
         access=None,
         n_in=n_in,
         n_out=int(tested.sum()) - n_in,

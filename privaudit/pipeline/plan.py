@@ -1,5 +1,6 @@
 """What an audit will do, checked before the first model is trained."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ from privaudit.config import AuditConfig
 from privaudit.data.dataset import Dataset
 from privaudit.data.design import make_design
 from privaudit.data.duplicates import draw_records, without_duplicates
+from privaudit.data.released import released_design
 from privaudit.data.sources import load_dataset
 from privaudit.errors import UnsupportedError
 from privaudit.pipeline.looks import analysis_of
 from privaudit.pipeline.primary import check_primary, make_methods
+from privaudit.pipeline.released import checkpoint_content, is_released, records_of_released
 from privaudit.pipeline.top_up import design_settings
 from privaudit.store.design_file import AuditRecords
 from privaudit.store.manifest import Manifest, library_versions
@@ -19,6 +22,7 @@ from privaudit.training.groups import TrainerPlan
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.recipe import Recipe, resolve_recipe
 from privaudit.types import AuditDesign
+from privaudit.types.design import CONTROL
 
 LEFT_OF_THE_SEAM = ("out", "device", "engine")  # where things run; enters no digest and no report
 
@@ -48,7 +52,8 @@ class AuditPlan:
     def with_trainer(self, trainer: TrainerPlan) -> "AuditPlan":
         """Return the plan with the trainer, which is part of what the models are a function of."""
         recipe = {**self.manifest.recipe, **trainer.to_dict()}
-        remarks = (f"Models were trained {trainer.excuse}",) if trainer.is_fallback else ()
+        more = (f"Models were trained {trainer.excuse}",) if trainer.is_fallback else ()
+        remarks = (*self.manifest.remarks, *more)
         return replace(self, trainer=trainer, manifest=replace(self.manifest, recipe=recipe, remarks=remarks))
 
     @property
@@ -71,8 +76,6 @@ def make_plan(
     Raises:
         ConfigError, DataError, UnsupportedError: whatever is wrong, before anything is trained.
     """
-    if config.model.checkpoint is not None:
-        raise UnsupportedError("model.checkpoint: released models cannot be audited by this version. Remove the key.")
     attacks, estimators = make_methods(config)
     for attack in attacks:
         if getattr(attack, "exclude", "pair") != "pair":
@@ -80,27 +83,40 @@ def make_plan(
                 f"attack {attack.name} with exclude: target keeps the target's complement among the shadows, which tells "
                 "its coins; no audit can be made of it. Use exclude: pair."
             )
-    records = draw_records(without_duplicates(dataset or _load(config, base)), config.data.n_records, config.seed)
-    is_private = config.recipe.dp is not None
-    n_controls = config.control.n_models if is_private else 0
-    design = make_design(
-        kind=config.design.kind,
-        n_models=config.design.n_models,
-        n_records=records.n_records,
-        targets=config.design.targets,
-        population=config.design.population,
-        seed=config.seed,
-        record_codes=records.row,
-        n_control_models=n_controls,
-    )
-    for estimator in estimators:
-        estimator.check(design)
-    check_primary(config, design)
+    records, design, remarks = _records_and_design(config, dataset or _load(config, base), base)
+    n_controls = len(design.models_with_role(CONTROL))
+    if not is_released(design):
+        for estimator in estimators:
+            estimator.check(design)
+        check_primary(config, design)
     recipe = resolve_recipe(config.recipe, n_canaries=len(design.coin_records))
     recipes = (recipe, recipe.without_privacy()) if n_controls else (recipe,)
     spec = ModelSpec(build=config.model.build, params=config.model.params, train=config.model.train, base=base)
-    manifest = _manifest(config, records, design, recipes, spec, device_type)
+    manifest = replace(_manifest(config, records, design, recipes, spec, device_type), remarks=remarks)
     return AuditPlan(config=config, dataset=records, design=design, recipes=recipes, spec=spec, manifest=manifest)
+
+
+def _records_and_design(
+    config: AuditConfig, source: Dataset, base: Path | None
+) -> tuple[Dataset, AuditDesign, tuple[str, ...]]:
+    """Draw records and coins; with a released model its owner says which records, and the remarks say which not."""
+    wanted = config.design
+    if config.model.checkpoint is not None:
+        released = records_of_released(config, source, base)
+        design = released_design(released, n_models=wanted.n_models, population=wanted.population, seed=config.seed)
+        return released.dataset, design, released.notes()
+    records = draw_records(without_duplicates(source), config.data.n_records, config.seed)
+    design = make_design(
+        kind=wanted.kind,
+        n_models=wanted.n_models,
+        n_records=records.n_records,
+        targets=wanted.targets,
+        population=wanted.population,
+        seed=config.seed,
+        record_codes=records.row,
+        n_control_models=config.control.n_models if config.recipe.dp is not None else 0,
+    )
+    return records, design, ()
 
 
 def _load(config: AuditConfig, base: Path | None) -> Dataset:
@@ -117,6 +133,8 @@ def _manifest(
     device_type: str,
 ) -> Manifest:
     model: dict[str, Any] = {"build": spec.build, "params": dict(spec.params), "train": spec.train}
+    if config.model.checkpoint is not None:
+        model["checkpoint"] = hashlib.sha256(checkpoint_content(config, spec.base)).hexdigest()
     return Manifest(
         data={
             "digest": dataset.digest(),

@@ -16,6 +16,13 @@ from privaudit.pipeline.analyse import analyse
 from privaudit.pipeline.canary_play import play_canaries
 from privaudit.pipeline.looks import with_looks_of
 from privaudit.pipeline.plan import AuditPlan, make_plan
+from privaudit.pipeline.released import (
+    check_outputs_of_released,
+    is_released,
+    load_released,
+    store_blind_scores,
+    store_released,
+)
 from privaudit.pipeline.top_up import check_stored
 from privaudit.report.write import write_reports
 from privaudit.store.atomic import write_text
@@ -138,6 +145,8 @@ def prepare(
         device=device,
     )
     plan = plan.with_trainer(trainer)
+    digest = plan.manifest.recipe["model"].get("checkpoint")
+    released = None if digest is None else load_released(plan.config, plan.dataset, plan.spec, digest)
     folder = AuditFolder(Path(config.out))
     manifest = plan.manifest
     if folder.manifest.exists():
@@ -151,6 +160,8 @@ def prepare(
     # the manifest comes last: until it names the added models, the folder is unfinished, and the same command goes on
     write_design(folder.design, plan.design, plan.records)
     write_manifest(folder.manifest, manifest)
+    if released is not None:
+        store_released(folder, released)
     return plan
 
 
@@ -185,6 +196,9 @@ def collect_signals(plan: AuditPlan, *, progress: ProgressHook | None = None) ->
     finally:
         engine.close()
     lost = [model for model in diverged if plan.design.role[model] != CONTROL]
+    if is_released(plan.design):
+        check_outputs_of_released(plan.design, lost)
+        store_blind_scores(AuditFolder(out), plan.dataset, plan.design)
     if lost:
         raise TrainingError(
             f"{len(lost)} models diverged (first: model {lost[0]}): their weights or outputs are not finite, and none may "

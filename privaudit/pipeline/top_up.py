@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from privaudit.store.manifest import Manifest, check_same
 from privaudit.types import AuditDesign
 from privaudit.types.design import CONTROL, SHADOW, TARGET
@@ -27,7 +29,7 @@ def design_settings(
         n_models: first targets and shadows to take; ``None`` = all.
         n_controls: first control models to take; ``None`` = all.
     """
-    coins = design.is_in[design.models_with_role(SHADOW, TARGET)][:n_models]
+    coins = design.is_in[np.isin(design.role, (SHADOW, TARGET)) & design.is_trained][:n_models]
     controls = design.is_in[design.models_with_role(CONTROL)][:n_controls]
     return {
         "kind": design.kind,
@@ -37,7 +39,14 @@ def design_settings(
         "seed": design.seed,
         "coins": hashlib.sha256(coins.tobytes()).hexdigest(),
         "control_coins": hashlib.sha256(controls.tobytes()).hexdigest(),
+        **_released_members(design),
     }
+
+
+def _released_members(design: AuditDesign) -> dict[str, str]:
+    """Return what a manifest keeps of a released model's members; nothing where there is none."""
+    rows = design.is_in[~design.is_trained]
+    return {"released_members": hashlib.sha256(rows.tobytes()).hexdigest()} if len(rows) else {}
 
 
 def check_stored(

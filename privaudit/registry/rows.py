@@ -22,7 +22,7 @@ BUILT_IN = (
     Method(
         kind="collector",
         name="shadow",
-        summary="trains target, shadow and control models; logit margin, negative loss, correctness",
+        summary="trains target, shadow and control models; logit margin, loss (at temperature 2 too), correctness, modified entropy",
         needs="a model and data",
         where="privaudit.collect.shadow:ShadowCollector",
     ),

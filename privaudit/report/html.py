@@ -11,6 +11,7 @@ from privaudit.report.axis_rows import left_out
 from privaudit.report.canary_words import control_words, interval_words, verdict_rests_on
 from privaudit.report.figures import epsilon_axis, roc_caption, roc_figure, roc_findings
 from privaudit.report.methods import method_notes
+from privaudit.report.reliability_table import reliability_table
 from privaudit.report.sentences import headline, warnings_of, what_would_suffice
 from privaudit.report.serialise import audit_digest
 from privaudit.types import AuditReport
@@ -48,6 +49,7 @@ def render_html(report: AuditReport) -> str:
         summary=tables.summary_table(report) if many_targets else None,
         findings=tables.finding_table(report),
         estimates=tables.estimate_table(report),
+        reliability=reliability_table(report, many=many_targets),
         rests_on=verdict_rests_on(report),
         intervals=interval_words(report),
         control_is=control_words(report),

@@ -49,6 +49,38 @@ METHODS = {
         ),
         "Zarifzadeh, Liu, Shokri. Low-Cost High-Power Membership Inference Attacks. ICML 2024.",
     ),
+    "base": (
+        "Compares the target's confidence in a record with that of reference models, all softened by halving the logits.",
+        "Lassila, Östman, Ngo, Graell i Amat. Practical Bayes-Optimal Membership Inference Attacks. NeurIPS 2025.",
+    ),
+    "difficulty": (
+        "Asks how much smaller the target's loss on a record is than the mean loss of models that never saw it.",
+        (
+            "Watson, Guo, Cormode, Sablayrolles. On the Importance of Difficulty Calibration in Membership Inference "
+            "Attacks. ICLR 2022."
+        ),
+    ),
+    "population": (
+        "Asks how few of the records that the target never saw have a loss as small as this one's.",
+        (
+            "Ye, Maddi, Murakonda, Bindschaedler, Shokri. Enhanced Membership Inference Attacks against Machine Learning "
+            "Models. CCS 2022 (attack P)."
+        ),
+    ),
+    "reference": (
+        "Asks how few of the models that never saw a record would be as confident in it as the target is.",
+        (
+            "Ye, Maddi, Murakonda, Bindschaedler, Shokri. Enhanced Membership Inference Attacks against Machine Learning "
+            "Models. CCS 2022 (attack R); smoothed by normal curves."
+        ),
+    ),
+    "modified_entropy": (
+        (
+            "Calls a record a member if the target is sure of the right answer, all classes' probabilities counted; how sure "
+            "is enough is learned for each class on shadow models."
+        ),
+        "Song, Mittal. Systematic Evaluation of Privacy Risks of Machine Learning Models. USENIX Security 2021.",
+    ),
     "one_run": (
         (
             "Turns right and wrong guesses about many independent fair coins of one training run into a lower bound on "

@@ -14,6 +14,11 @@ ATTACK_NAMES = {
     "blind": "blind baseline (no model)",
     "lira": "LiRA",
     "rmia": "RMIA",
+    "base": "BASE",
+    "difficulty": "difficulty calibration",
+    "population": "population attack",
+    "reference": "reference attack",
+    "modified_entropy": "modified entropy",
     "pld": "privacy loss distribution",
     "rdp": "Rényi accountant",
     "gdp_clt": "Gaussian limit",
@@ -33,6 +38,14 @@ NEIGHBOURING_NAMES = {
     None: "not stated",
 }
 NOT_MEASURABLE = "not measurable"
+SHARES = {
+    "tpr_at_fpr",
+    "tpr_at_shadow_threshold",
+    "ppv",
+    "calibrated_tpr",
+    "worst_record_fpr",
+    "worst_record_fpr_by_chance",
+}
 
 
 def epsilon_text(value: float, towards: Towards = "nearest", *, places: int = 2) -> str:
@@ -131,12 +144,21 @@ def metric_text(metric: Metric | None, *, gap: str = " ") -> str:
     """
     if metric is None or metric.value is None:
         return NOT_MEASURABLE
-    text = percent_text if metric.name == "tpr_at_fpr" or metric.name.startswith("accuracy") else "{:.3f}".format
+    text = percent_text if is_share(metric.name) else "{:.3f}".format
     interval = ""
     if metric.lower is not None and metric.upper is not None:
         interval = f" ({text(metric.lower)} to {text(metric.upper)})"
     achieved = "" if metric.achieved_fpr is None else f"{gap}at {percent_text(metric.achieved_fpr)} FPR"
     return text(metric.value) + interval + achieved
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric is shown in percent.
+
+    >>> is_share("tpr_at_fpr"), is_share("auc")
+    (True, False)
+    """
+    return name in SHARES or name.startswith("accuracy")
 
 
 def metric_of(metrics: tuple[Metric, ...], name: str, at: float | None = None) -> Metric | None:

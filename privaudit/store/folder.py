@@ -13,7 +13,7 @@ from privaudit.errors import CorruptStoreError, StoreError
 from privaudit.store.atomic import write_text
 from privaudit.store.tensors import load_arrays, save_arrays
 from privaudit.types import SignalTable
-from privaudit.types.design import FIRST_CONTROL
+from privaudit.types.design import FIRST_CONTROL, RELEASED
 
 _OURS = frozenset(
     {".gitignore", "manifest.json", "design.safetensors", "logs", "models", "played", "signals", "timings.json"}
@@ -149,6 +149,8 @@ class AuditFolder:
 
 
 def _file_name(number: int) -> str:
+    if number == RELEASED:
+        return "released.safetensors"
     stem = f"{number:05d}" if number < FIRST_CONTROL else f"control-{number - FIRST_CONTROL:05d}"
     return f"{stem}.safetensors"
 

@@ -119,6 +119,10 @@ STUDIES: Mapping[str, StudyEntry] = {
         "One canary in many black-box trainings, from worst-case and average initial weights.",
         "privaudit.studies.black_box:study",
     ),
+    "leaderboard": StudyEntry(
+        "Every score-based attack on fixed small tasks, with few and many shadow models.",
+        "privaudit.studies.leaderboard.leaderboard_study:study",
+    ),
     "canary-table": StudyEntry(
         "What gradient canaries show of DP-SGD at epsilon 1, 2, 4 and 10.", "privaudit.studies.canary_table:study"
     ),

@@ -17,6 +17,8 @@ Access = Literal["score", "label", "white_box"]
 
 SHADOW, TARGET, REFERENCE, CONTROL = "shadow", "target", "reference", "control"
 FIRST_CONTROL = 2**31  # number of the first control model: beyond every row, and one 32-bit word of a seed
+RELEASED = FIRST_CONTROL - 1  # number of a released model
+NOT_TRAINED = -1  # variant of a released model, which the audit did not train
 
 
 def model_name(number: int) -> str:
@@ -25,6 +27,8 @@ def model_name(number: int) -> str:
     >>> model_name(17), model_name(FIRST_CONTROL + 3)
     ('model 17', 'control 3')
     """
+    if number == RELEASED:
+        return "the released model"
     return f"model {number}" if number < FIRST_CONTROL else f"control {number - FIRST_CONTROL}"
 
 
@@ -38,7 +42,8 @@ class AuditDesign:
         is_in: ``(n_models, n_records)`` uint8, 1 where the record was in the model's training set (the coins).
         pair: ``(n_models,)`` the number of the model with the opposite coins, -1 = none.
         role: ``(n_models,)`` one of ``shadow``, ``target``, ``reference``, ``control``.
-        variant: ``(n_models,)`` row of the parameter table the model was trained with (0 = the recipe itself).
+        variant: ``(n_models,)`` row of the parameter table the model was trained with (0 = the recipe itself); -1 for
+            a released model, whose row of ``is_in`` is what its owner says and no coins.
         is_population: ``(n_records,)`` True for records held out of every model.
         record_codes: ``(n_records,)`` int64, each record's row in the data source.
         seed: the root seed.
@@ -72,6 +77,8 @@ class AuditDesign:
         self._check_length("record_codes", set_array(self, "record_codes", self.record_codes, np.int64), n_records)
         if is_in[:, population].any():
             raise DataError("population records must be in no model; is_in says that some are.")
+        if (~self.is_trained).sum() > 1:
+            raise DataError("a design holds one released model at most.")
         paired = np.flatnonzero(pair >= 0)
         if self.kind == "paired" and (is_in[paired] + is_in[pair[paired]] != ~population).any():
             raise DataError("in a paired design models 2j and 2j+1 must hold opposite coins; some pairs do not.")
@@ -95,12 +102,18 @@ class AuditDesign:
     def numbers(self) -> NDArray[np.int64]:
         """``(n_models,)`` the number that names each row's seed and files, the same however many models are added.
 
-        A target's or shadow's is its row; the j-th control's is ``FIRST_CONTROL + j``.
+        A target's or shadow's is its row; the j-th control's is ``FIRST_CONTROL + j``; a released model's ``RELEASED``.
         """
         numbers = np.arange(self.n_models, dtype=np.int64)
+        numbers[~self.is_trained] = RELEASED
         controls = self.models_with_role(CONTROL)
         numbers[controls] = FIRST_CONTROL + np.arange(len(controls))
         return numbers
+
+    @property
+    def is_trained(self) -> NDArray[np.bool_]:
+        """``(n_models,)`` True for the models that the audit trains, by coins of its own; False for a released model."""
+        return np.asarray(self.variant != NOT_TRAINED)
 
     @property
     def coin_records(self) -> NDArray[np.int64]:
@@ -167,6 +180,8 @@ class AttackResult:
         notes: what a reader must know, e.g. that a variance was pooled for want of shadows.
         depends_on_coins: the scores depend on the target's coins by another way than the target (its complement, or
             the counts of a balanced design, served among the shadows); no bound may be made from them.
+        has_fair_coins: the membership was drawn by fair coins of the audit; not that of a released model, of which no
+            bound may be made either.
 
     Raises:
         ShapeError: if the lengths differ.
@@ -184,6 +199,7 @@ class AttackResult:
     access: Access = "score"
     notes: tuple[str, ...] = ()
     depends_on_coins: bool = False
+    has_fair_coins: bool = True
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check that they fit."""

@@ -45,7 +45,7 @@ class Metric:
 
     Attributes:
         name: ``auc``, ``tpr_at_fpr``, ``accuracy_in``, ...
-        at: the false positive rate asked for, or ``None``.
+        at: the false positive rate asked for (of ``ppv`` the prior), or ``None``.
         value: the number, or ``None`` where it cannot be measured.
         lower: lower end of the interval, or ``None``.
         upper: upper end of the interval, or ``None``.

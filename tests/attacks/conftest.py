@@ -5,7 +5,7 @@ import pytest
 
 from privaudit.data.design import balanced_coins, paired_coins
 from privaudit.interfaces import AuditInputs
-from privaudit.numerics import log_probability
+from privaudit.numerics import log_entropy_term, log_probability
 from privaudit.types import AuditDesign, SignalTable
 
 
@@ -30,7 +30,13 @@ def _design(is_in, *, kind="paired", n_population=0, role=None):
 
 def _inputs(design, margin, *, models=None, leave_out=()):
     """Inputs whose signals are all computed from one table of logit margins."""
-    signals = {"logit_margin": margin, "negative_loss": log_probability(margin), "correct": (margin > 0) * 1.0}
+    signals = {
+        "logit_margin": margin,
+        "negative_loss": log_probability(margin),
+        "correct": (margin > 0) * 1.0,
+        "negative_loss_t2": log_probability(margin / 2),
+        "negative_log_modified_entropy": -np.log(2.0) - log_entropy_term(-margin),  # of two classes
+    }
     n_models, n_records = margin.shape
     return AuditInputs(
         design=design,

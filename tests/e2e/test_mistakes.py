@@ -87,7 +87,7 @@ def test_a_folder_without_an_audit(command):
         ({"model": {"build": "broken.py:build_model"}}, 2, ["broken.py"]),
         ({"model": {"build": "net.py:regression"}}, 4, ["(n, 2)"]),
         ({"model": {"build": "net.py:batch_norm"}}, 4, ["BatchNorm", "GroupNorm"]),
-        ({"model": {"checkpoint": "m.pt"}}, 4, ["checkpoint"]),
+        ({"model": {"checkpoint": "m.pt"}}, 2, ["model", "checkpoint", "members and non_members missing"]),
         ({"attacks": [{"name": "lira", "exclude": "target"}]}, 4, ["exclude: pair", "complement"]),
         ({"device": "cuda:7"}, 2, ["cuda", "cpu"]),
     ],

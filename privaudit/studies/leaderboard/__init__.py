@@ -1,0 +1,1 @@
+"""Every attack on fixed small tasks, and what few shadow models can do."""
