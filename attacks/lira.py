@@ -260,4 +260,7 @@ class Lira:
         return coin_result(self, inputs, target, every, params=self._params(), left_out=out, notes=notes)
 
     def _params(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("mode", "variance", "centre", "queries", "exclude")}
+        """The variance and what was left out always, other options where they are not the usual ones."""
+        usual = {"mode": "online", "centre": "mean", "queries": "plain"}
+        unusual = {name: getattr(self, name) for name in usual if getattr(self, name) != usual[name]}
+        return {**unusual, "variance": self.variance, "exclude": self.exclude}

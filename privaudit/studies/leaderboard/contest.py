@@ -69,7 +69,8 @@ def played(n_models: int, *, most: int = MOST_TARGETS) -> list[int]:
     >>> played(4), played(64, most=4)
     ([0, 1, 2, 3], [0, 21, 42, 63])
     """
-    return np.unique(np.linspace(0, n_models - 1, min(most, n_models)).round().astype(int)).tolist()
+    places = np.linspace(0, n_models - 1, min(most, n_models)).round()
+    return [int(place) for place in np.unique(places)]
 
 
 def contest(
