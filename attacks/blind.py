@@ -80,7 +80,7 @@ def blind_scores(
     columns, scores = _standardised(features), np.zeros(len(member))
     if not columns.shape[1]:
         return BlindScores(scores, block)
-    with _one_thread():
+    with one_thread():
         for current in range(1, n_blocks):
             known, fresh = block < current, block == current
             scores[fresh] = _log_odds(columns[known], member[known], columns[fresh], classifier, seed)
@@ -105,7 +105,7 @@ def _standardised(features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return np.asarray((values - values.mean(axis=0))[:, spread > 0] / spread[spread > 0])
 
 
-def _one_thread() -> AbstractContextManager[Any]:
+def one_thread() -> AbstractContextManager[Any]:
     """On a busy machine the trees' threads wait for each other a hundred times longer than they work."""
     import sklearn.ensemble  # noqa: F401 - only libraries that are loaded by now are limited
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]

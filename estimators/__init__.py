@@ -31,6 +31,7 @@ from privaudit.estimators.challenge_clusters import ChallengeOutcomes, effective
 from privaudit.estimators.challenge_dispersion import OverDispersion, WorldDispersion, over_dispersion_test
 from privaudit.estimators.claimed_curve import CurveTest, curve_test
 from privaudit.estimators.clopper_pearson_bound import ClopperPearson, clopper_pearson
+from privaudit.estimators.conformal_flags import conformal_region
 from privaudit.estimators.curve_one_run import OneRunCurveTest, curve_one_run_test
 from privaudit.estimators.curve_scores import audit_curve
 from privaudit.estimators.fdp_one_run_bound import fdp_one_run
@@ -131,6 +132,7 @@ __all__ = [
     "cluster_bootstrap",
     "composed_privacy_loss",
     "cross_fit_p_values",
+    "conformal_region",
     "curve_one_run_test",
     "curve_test",
     "default_share",

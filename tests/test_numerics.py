@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from privaudit.errors import DataError, ShapeError
 from privaudit.numerics import (
     is_correct,
+    log_entropy_term,
     log_mean_exp,
+    log_modified_entropy,
     log_probability,
     log_sum_exp,
     logit_margin,
@@ -95,3 +97,36 @@ def test_sums_and_means_of_exponentials():
 
 def test_correctness_breaks_ties_by_the_first_class():
     assert is_correct([[1.0, 1.0], [1.0, 1.0]], [0, 1]).tolist() == [1.0, 0.0]
+
+
+@PROFILE
+@given(st.lists(st.floats(-12.0, 12.0), min_size=2, max_size=6), st.data())
+def test_modified_entropy_equals_its_definition(logits, data):
+    label = data.draw(st.integers(0, len(logits) - 1))
+    share = [math.exp(z) for z in logits]
+    rest = [math.fsum(share[:c] + share[c + 1 :]) / math.fsum(share) for c in range(len(share))]  # 1 - p
+    p = [value / math.fsum(share) for value in share]
+    own = -rest[label] * math.log(p[label])
+    others = math.fsum(-p[c] * math.log(rest[c]) for c in range(len(p)) if c != label)
+    found = log_modified_entropy([logits, [z + 300.0 for z in logits]], [label, label])
+    assert found == pytest.approx([math.log(own + others)] * 2, abs=1e-9)
+
+
+def test_modified_entropy_does_not_saturate():
+    """Of two classes it is twice one term: 2 s(-m) log(1 + exp(-m)) at margin m."""
+    margins = np.linspace(-3000.0, 3000.0, 601)
+    found = log_modified_entropy(np.stack([margins, np.zeros(601)], axis=1), np.zeros(601, dtype=int))
+    assert (np.diff(found) < 0).all()
+    assert found == pytest.approx(math.log(2.0) + log_entropy_term(-margins), abs=1e-12)
+    assert found[-1] == pytest.approx(math.log(2.0) - 6000.0) and found[0] == pytest.approx(math.log(6000.0))
+    sure = log_modified_entropy([[500.0, 0.0, 0.0], [0.0, 500.0, 0.0]], [0, 0])
+    # right: (2 q)(2 q) + 2 q^2 with q = exp(-500); wrong: 500 for the true class, 500 - log 2 for the one called
+    assert sure == pytest.approx([math.log(6.0) - 1000.0, math.log(1000.0 - math.log(2.0))], abs=1e-9)
+
+
+def test_modified_entropy_refuses_what_the_margin_refuses():
+    with pytest.raises(DataError, match="finite"):
+        log_modified_entropy([[0.0, math.nan]], [0])
+    with pytest.raises(ShapeError, match="labels must"):
+        log_modified_entropy([[0.0, 1.0]], [2])
+    assert log_modified_entropy([[1.7]], [1]) == log_modified_entropy([[0.0, 1.7]], [1])

@@ -1,6 +1,6 @@
 """Answers a collector's requests with trainings and queries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -9,18 +9,47 @@ import torch
 from privaudit.collect.stages import CollectContext, Collector, Measured, Query, Train
 from privaudit.errors import DataError, ShapeError
 from privaudit.interfaces import Executor, ProgressHook
-from privaudit.scoring.query import query_logits
-from privaudit.scoring.signals import signals_from_logits
+from privaudit.scoring.measure import measure, negative_loss
+from privaudit.scoring.signals import LOSS_TRACE
 from privaudit.store.folder import AuditFolder
 from privaudit.training.job import TrainingJob
 from privaudit.training.networks import build_network
 from privaudit.training.one_model import Outcome, describe_failure
 from privaudit.training.pool import run_outcomes, train_models
 from privaudit.training.randomness import full_precision, isolated_random_state, one_thread, seeds_of_model
+from privaudit.training.tracing import Tracing
 from privaudit.training.weights import load_weights
 from privaudit.types import AuditDesign
 
 QUERIED_TOGETHER = 4  # models in one task: a query is short, and a task has its price
+TRACINGS = {LOSS_TRACE: Tracing(signal=LOSS_TRACE, read=negative_loss)}
+
+
+def collect_all(
+    collectors: Iterable[Collector],
+    job: TrainingJob,
+    design: AuditDesign,
+    *,
+    executor: Executor,
+    progress: ProgressHook | None = None,
+) -> list[int]:
+    """Run collectors one after the other; models that diverged before one are not asked of the next.
+
+    Args:
+        collectors: what to train and measure.
+        job: the audit's job.
+        design: its design.
+        executor: where to train and query.
+        progress: called after every model.
+
+    Returns:
+        rows of the models that diverged.
+    """
+    diverged: frozenset[int] = frozenset()
+    for collector in collectors:
+        lost = collect(collector, job, design, executor=executor, progress=progress, diverged=diverged)
+        diverged = diverged.union(lost)
+    return sorted(diverged)
 
 
 def collect(
@@ -30,6 +59,7 @@ def collect(
     *,
     executor: Executor,
     progress: ProgressHook | None = None,
+    diverged: frozenset[int] = frozenset(),
 ) -> list[int]:
     """Run a collector to its end; every file it leaves is whole.
 
@@ -39,25 +69,33 @@ def collect(
         design: its design.
         executor: where to train and query.
         progress: called after every model.
+        diverged: rows of models that diverged before.
 
     Returns:
-        rows of the models that diverged.
+        rows of the models that diverged now.
     """
-    diverged: set[int] = set()
-    stages = collector.stages(CollectContext(design=design))
+    found: set[int] = set()
+    context = CollectContext(
+        design=design,
+        record_shape=job.record_shape,
+        has_own_training=job.spec.train is not None,
+        diverged=diverged,
+    )
+    stages = collector.stages(context)
     request = next(stages, None)
     while request is not None:
         if isinstance(request, Train):
-            lost = train_models(job, request.models, executor=executor, progress=progress)
+            tracing = next((TRACINGS[name] for name in request.signals), None)
+            lost = train_models(job, request.models, executor=executor, progress=progress, tracing=tracing)
         else:
             lost = query_models(job, request, executor=executor, progress=progress)
-        diverged.update(lost)
+        found.update(lost)
         measured = _measured(job, request, lost)
         try:
             request = stages.send(measured)
         except StopIteration:
             request = None
-    return sorted(diverged)
+    return sorted(found)
 
 
 def _measured(job: TrainingJob, request: Train | Query, lost: list[int]) -> Measured:
@@ -102,8 +140,7 @@ def query_one(job: TrainingJob, signals: tuple[str, ...], model: int) -> Outcome
             network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes)
             folder = AuditFolder(job.folder)
             load_weights(folder.model(number), network)
-            logits = query_logits(network.to(device), torch.tensor(job.features).to(device))
-        values = signals_from_logits(logits, job.labels)
+            values = measure(network.to(device), torch.tensor(job.features).to(device), job.labels, signals)
         for name in signals:
             folder.write_signal(name, number, values[name], np.arange(len(job.labels)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's forward() may raise anything

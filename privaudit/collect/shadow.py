@@ -16,10 +16,12 @@ class ShadowCollector:
     name: ClassVar[str] = "shadow"
     produces: ClassVar[frozenset[str]] = frozenset(SIGNALS)
 
+    def check(self, context: CollectContext) -> None:
+        """Serve every audit."""
+
     def stages(self, context: CollectContext) -> Stages:
         """Train all models but a released one, then query that one and those that did not diverge."""
-        is_trained = context.design.is_trained
-        trained = yield Train(models=np.flatnonzero(is_trained).tolist())
+        trained = yield Train(models=context.trained)
         if trained.models:
-            models = (*trained.models, *np.flatnonzero(~is_trained).tolist())
+            models = (*trained.models, *np.flatnonzero(~context.design.is_trained).tolist())
             yield Query(models=models, signals=self.produces)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+import numpy as np
+
 from privaudit.types import AuditDesign, SignalTable
 
 
@@ -13,9 +15,11 @@ class Train:
 
     Attributes:
         models: their rows in the design.
+        signals: names of the signals to be recorded while they are trained.
     """
 
     models: Sequence[int]
+    signals: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +28,7 @@ class Query:
 
     Attributes:
         models: their rows in the design.
-        signals: names of built-in signals.
+        signals: names of signals of a trained model.
     """
 
     models: Sequence[int]
@@ -46,9 +50,24 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CollectContext:
-    """What a collector may know before it starts."""
+    """What a collector may know before it starts.
+
+    Attributes:
+        design: who is trained on what.
+        record_shape: shape of one record.
+        has_own_training: a function of the user's trains the models.
+        diverged: rows of models that diverged before an earlier collector; they need not be asked for again.
+    """
 
     design: AuditDesign
+    record_shape: tuple[int, ...]
+    has_own_training: bool
+    diverged: frozenset[int] = frozenset()
+
+    @property
+    def trained(self) -> list[int]:
+        """Rows of the models that the audit trains, but for those that diverged."""
+        return [row for row in np.flatnonzero(self.design.is_trained).tolist() if row not in self.diverged]
 
 
 Stages = Generator[Train | Query, Measured, None]
@@ -59,6 +78,10 @@ class Collector(Protocol):
 
     name: ClassVar[str]
     produces: ClassVar[frozenset[str]]
+
+    def check(self, context: CollectContext) -> None:
+        """Raise `UnsupportedError` if this audit cannot give the signals; called before anything is trained."""
+        ...
 
     def stages(self, context: CollectContext) -> Stages:
         """Yield requests and receive what was measured."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from privaudit.estimators import auc_interval, tpr_interval
 from privaudit.gate.bounds import shared_confidence
+from privaudit.gate.group_metrics import group_interval
 from privaudit.gate.policy import GateRule
 from privaudit.types import AuditReport, Finding, Metric
 
@@ -31,7 +32,7 @@ class Measured:
 
 
 def measure(report: AuditReport, rule: GateRule, confidence: float) -> Measured:
-    """Return the interval of an AUC or true positive rate over every attack and target of the report.
+    """Return the interval of an AUC or true positive rate over every attack and target of the report, or of one group.
 
     Args:
         report: the report.
@@ -41,6 +42,9 @@ def measure(report: AuditReport, rule: GateRule, confidence: float) -> Measured:
     Returns:
         The interval, or the reason why there is none.
     """
+    if rule.group is not None:
+        of_group = group_interval(report, rule, confidence)
+        return Measured(problem=of_group) if isinstance(of_group, str) else _widest([of_group])
     attacks = [finding for finding in report.attacked() if finding.access is not None]  # a blind baseline is none
     attacked = [finding for finding in attacks if any(metric.name == rule.metric for metric in finding.metrics)]
     if not attacked:

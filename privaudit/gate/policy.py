@@ -30,7 +30,7 @@ class GateRule(StrictModel):
         metric: the quantity looked at.
         at: the false positive rate, for ``tpr_at_fpr``.
         max: the limit; every metric but ``claim`` needs one.
-        group: reserved for subgroups.
+        group: a group of records as the report names it, such as ``sex=Female``; for ``auc`` and ``tpr_at_fpr``.
     """
 
     id: Annotated[str, Field(min_length=1)]
@@ -50,6 +50,12 @@ class GateRule(StrictModel):
             raise ValueError(f"max of {self.metric} must lie in [0, 1]; got {self.max:g}")
         elif self.max < 0:
             raise ValueError(f"max of {self.metric} must be at least 0; got {self.max:g}")
+        return self
+
+    @model_validator(mode="after")
+    def _group_fits_metric(self) -> "GateRule":
+        if self.group is not None and self.metric not in SHARES:
+            raise ValueError(f"metric {self.metric} takes no group; {' and '.join(SHARES)} do. Remove group")
         return self
 
     @model_validator(mode="after")
@@ -116,8 +122,7 @@ def check_supported(policy: GatePolicy) -> None:
     Raises:
         UnsupportedError: names the key.
     """
-    set_keys: dict[str, Any] = {f"rules.{row}.group": rule.group for row, rule in enumerate(policy.rules)}
-    set_keys["require.max_age_days"] = policy.require.max_age_days
+    set_keys: dict[str, Any] = {"require.max_age_days": policy.require.max_age_days}
     set_keys |= {"waivers": policy.waivers, "baseline": policy.baseline}
     for key, value in set_keys.items():
         if value is not None and value not in ((), [], {}, ""):

@@ -9,6 +9,7 @@ from typing import Literal
 from privaudit.errors import StoreVersionError
 from privaudit.gate.bounds import Bound, check_relation, control_bound, membership_bound, primary_bound
 from privaudit.gate.curves import curve_counts, curve_outcome
+from privaudit.gate.group_metrics import GROUPED
 from privaudit.gate.metrics import DESCRIPTIVE, measure
 from privaudit.gate.policy import GatePolicy, GateRule, check_supported
 from privaudit.types import AuditReport, Verdict
@@ -182,7 +183,8 @@ def _judge_measured(report: AuditReport, rule: GateRule, confidence: float) -> V
     at = "" if rule.at is None else f" at {rule.at:g}"
     reason = (
         f"{rule.metric}{at} lies in [{found.lower:.4g}, {found.upper:.4g}] (largest ends of {found.n_looked_at} "
-        f"intervals that hold together; {found.worst} is the worst), the limit is {rule.max:.4g}. {DESCRIPTIVE}"
+        f"intervals that hold together; {found.worst} is the worst), the limit is {rule.max:.4g}. "
+        f"{DESCRIPTIVE if rule.group is None else GROUPED}"
     )
     outcome = _by_limit(found.lower, found.upper, rule.max)
     return Verdict(rule=rule.id, outcome=outcome, numbers=numbers, reason=reason)

@@ -16,7 +16,8 @@ from privaudit.pipeline.looks import analysis_of, later_report, mark_reported, w
 from privaudit.pipeline.primary import Primary, check_primary, choose_primary, make_methods
 from privaudit.pipeline.released import is_released, released_notes, with_blind_baseline
 from privaudit.pipeline.reliability import reliability_of
-from privaudit.pipeline.stored import read_inputs, stored_claim, stored_config
+from privaudit.pipeline.stored import read_inputs, stored_claim, stored_config, wants_features
+from privaudit.pipeline.subgroups import subgroup_sections
 from privaudit.pipeline.verdict import judge_claim
 from privaudit.store.design_file import read_design
 from privaudit.store.folder import AuditFolder
@@ -68,8 +69,15 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     attacks, estimators = make_methods(config)
     if not is_released(design):
         check_primary(config, design)
-    wanted = {"correct"}.union(*(attack.signals for attack in attacks))
-    inputs = read_inputs(folder, design, records, design.models_with_role(SHADOW, TARGET), signals=wanted)
+    wanted = {"correct", "negative_loss"}.union(*(attack.signals for attack in attacks))
+    inputs = read_inputs(
+        folder,
+        design,
+        records,
+        design.models_with_role(SHADOW, TARGET),
+        signals=wanted,
+        has_features=wants_features(attacks),
+    )
     claim, params = stored_claim(manifest)
     delta = claim.delta if claim else DEFAULT_DELTA
     leading = next(estimator for estimator in estimators if estimator.name == config.primary.estimator)
@@ -90,7 +98,7 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     if len(controls) and not folder.missing_signals(wanted, design.numbers[controls].tolist()):
         assert primary is not None  # a released model has no controls
         attack = next(attack for attack in attacks if attack.name == primary.attack)
-        played = read_inputs(folder, design, records, controls, signals=wanted)
+        played = read_inputs(folder, design, records, controls, signals=wanted, has_features=wants_features([attack]))
         control = make_control(attack, leading, played, delta=delta, confidence=carrying[0].confidence)
     notes = (
         *(released_notes(inputs, claim) if is_released(design) else _coin_notes(spoilt)),
@@ -103,6 +111,7 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     if verdict and spoilt:
         verdict = replace(verdict, outcome="too_weak", reason=f"No verdict: {spoilt}. {verdict.reason}")
     sections = [Section(kind="mia", title="Membership inference", findings=findings, notes=notes)]
+    sections += subgroup_sections(config, inputs, attacks, primary)
     if params is not None:
         computed = claim_finding(params, delta=delta)
         sections.append(Section(kind="games", title="What the claim allows", findings=(computed,)))
@@ -152,8 +161,8 @@ def _findings(
                 carrying += estimates[-1:] if is_primary else []
             finding = attack_finding(result, estimates, confidence=config.confidence)
             findings.append(added.added_to(finding))
-    correct = inputs.dense("correct")
-    findings += [accuracy_finding(inputs, correct, target, confidence=config.confidence) for target in targets]
+    correct, losses = inputs.dense("correct"), -inputs.dense("negative_loss")
+    findings += [accuracy_finding(inputs, correct, losses, target, confidence=config.confidence) for target in targets]
     return tuple(findings), carrying
 
 

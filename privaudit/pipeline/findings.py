@@ -1,10 +1,12 @@
 """From attack results and stored signals to the findings of a report."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.attacks.tail_tnr import tail_tnr
 from privaudit.estimators import (
     account,
     advantage_bound,
@@ -20,6 +22,13 @@ from privaudit.types import AttackResult, DpSgdParams, EpsilonEstimate, Finding,
 REPORTED_FPRS = (0.001, 0.01, 0.1)
 LIMIT_RULE = "computed limit of the expected rate of any attack under add/remove neighbours, if the claim holds"
 CURVE_NOTE = "The curve is the largest true positive rate the guarantee allows at each false positive rate."
+TAIL_SHARE = 0.01
+GAP_RULE = "accuracy on members less accuracy on the other records with coins: a sign of how much was learned by heart, no attack"
+TAIL_RULE = (
+    f"share of non-members whose loss is above all but {TAIL_SHARE:.0%} of the members' losses (ties as blocks): one number "
+    "per model that goes up and down with a strong attack's true positive rate, about as well as train_test_gap does; it "
+    "is no attack, says nothing of single records, and bounds nothing"
+)
 CURVE_FPRS = np.concatenate([[0.0], np.geomspace(1e-7, 1.0, 141)])
 
 
@@ -55,13 +64,20 @@ def attack_finding(result: AttackResult, estimates: Sequence[EpsilonEstimate], *
 
 
 def accuracy_finding(
-    inputs: AuditInputs, correct_of: NDArray[np.float64], target: int, *, confidence: float
+    inputs: AuditInputs,
+    correct_of: NDArray[np.float64],
+    loss_of: NDArray[np.float64],
+    target: int,
+    *,
+    confidence: float,
 ) -> Finding:
-    """Report a target's accuracy on its members, on the other records with coins and on the population.
+    """Report a target's accuracy on its members, on the other records with coins and on the population, and what the gap
+    and the losses foretell of its members' risk.
 
     Args:
         inputs: design and signals.
         correct_of: ``(n_models, n_records)`` the dense signal ``correct``.
+        loss_of: ``(n_models, n_records)`` losses.
         target: number of the model.
         confidence: of the intervals.
     """
@@ -74,6 +90,11 @@ def accuracy_finding(
         "accuracy_population": design.is_population,
     }
     metrics = [_accuracy(name, correct[rows], confidence) for name, rows in groups.items() if rows.any()]
+    if groups["accuracy_out"].any() and member.any():
+        outside = groups["accuracy_out"]
+        gap = float(correct[member].mean() - correct[outside].mean())
+        metrics += [Metric(name="train_test_gap", value=gap, rule=GAP_RULE)]
+        metrics += [_tail(loss_of[target, member], loss_of[target, outside])]
     return Finding(
         id=f"target-{target}",
         method="accuracy",
@@ -82,6 +103,14 @@ def accuracy_finding(
         n_out=int(groups["accuracy_out"].sum()),
         metrics=tuple(metrics),
     )
+
+
+def _tail(losses_in: NDArray[np.float64], losses_out: NDArray[np.float64]) -> Metric:
+    curve = tail_tnr(losses_in, losses_out, TAIL_SHARE)
+    value = float(curve.tnr[0])
+    if math.isnan(value):
+        return Metric(name="tail_tnr", at=TAIL_SHARE, value=None, rule=f"not measurable with {len(losses_in)} members")
+    return Metric(name="tail_tnr", at=TAIL_SHARE, value=value, rule=TAIL_RULE)
 
 
 def _accuracy(name: str, correct: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", confidence: float) -> Metric:

@@ -1,10 +1,12 @@
 """What an audit will do, checked before the first model is trained."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from privaudit.collect.stages import CollectContext, Collector
 from privaudit.config import AuditConfig
 from privaudit.data.dataset import Dataset
 from privaudit.data.design import make_design
@@ -12,10 +14,12 @@ from privaudit.data.duplicates import draw_records, without_duplicates
 from privaudit.data.released import released_design
 from privaudit.data.sources import load_dataset
 from privaudit.errors import UnsupportedError
+from privaudit.interfaces import Attack
 from privaudit.pipeline.looks import analysis_of
 from privaudit.pipeline.primary import check_primary, make_methods
 from privaudit.pipeline.released import checkpoint_content, is_released, records_of_released
 from privaudit.pipeline.top_up import design_settings
+from privaudit.registry import create_collectors
 from privaudit.store.design_file import AuditRecords
 from privaudit.store.manifest import Manifest, library_versions
 from privaudit.training.groups import TrainerPlan
@@ -37,6 +41,7 @@ class AuditPlan:
         design: the coins.
         recipes: the recipe, and the control's as second one where there is a control.
         spec: which model.
+        collectors: what is trained and measured for the attacks, in order.
         manifest: what the models will be a function of.
         trainer: how they are trained, once `with_trainer` has said so; nothing is trained without.
     """
@@ -46,6 +51,7 @@ class AuditPlan:
     design: AuditDesign
     recipes: tuple[Recipe, ...]
     spec: ModelSpec
+    collectors: tuple[Collector, ...]
     manifest: Manifest
     trainer: TrainerPlan | None = None
 
@@ -92,8 +98,29 @@ def make_plan(
     recipe = resolve_recipe(config.recipe, n_canaries=len(design.coin_records))
     recipes = (recipe, recipe.without_privacy()) if n_controls else (recipe,)
     spec = ModelSpec(build=config.model.build, params=config.model.params, train=config.model.train, base=base)
+    collectors = _checked_collectors(attacks, records, design, spec)
     manifest = replace(_manifest(config, records, design, recipes, spec, device_type), remarks=remarks)
-    return AuditPlan(config=config, dataset=records, design=design, recipes=recipes, spec=spec, manifest=manifest)
+    return AuditPlan(
+        config=config,
+        dataset=records,
+        design=design,
+        recipes=recipes,
+        spec=spec,
+        collectors=collectors,
+        manifest=manifest,
+    )
+
+
+def _checked_collectors(
+    attacks: Sequence[Attack], records: Dataset, design: AuditDesign, spec: ModelSpec
+) -> tuple[Collector, ...]:
+    collectors = create_collectors(attacks)
+    context = CollectContext(
+        design=design, record_shape=records.features.shape[1:], has_own_training=spec.train is not None
+    )
+    for collector in collectors:
+        collector.check(context)
+    return collectors
 
 
 def _records_and_design(

@@ -16,6 +16,7 @@ from privaudit.pipeline.analyse import analyse
 from privaudit.pipeline.canary_play import play_canaries
 from privaudit.pipeline.looks import with_looks_of
 from privaudit.pipeline.plan import AuditPlan, make_plan
+from privaudit.pipeline.primary import make_methods
 from privaudit.pipeline.released import (
     check_outputs_of_released,
     is_released,
@@ -23,6 +24,7 @@ from privaudit.pipeline.released import (
     store_blind_scores,
     store_released,
 )
+from privaudit.pipeline.stored import store_features, wants_features
 from privaudit.pipeline.top_up import check_stored
 from privaudit.report.write import write_reports
 from privaudit.store.atomic import write_text
@@ -162,6 +164,8 @@ def prepare(
     write_manifest(folder.manifest, manifest)
     if released is not None:
         store_released(folder, released)
+    if wants_features(make_methods(config)[0]):
+        store_features(folder, plan.dataset.features)
     return plan
 
 
@@ -171,8 +175,7 @@ def collect_signals(plan: AuditPlan, *, progress: ProgressHook | None = None) ->
     Raises:
         TrainingError: if a target or shadow model diverged or failed; finished ones are kept.
     """
-    from privaudit.collect.run import collect
-    from privaudit.collect.shadow import ShadowCollector
+    from privaudit.collect.run import collect_all
     from privaudit.training.device import resolve_device
     from privaudit.training.executors import make_executor
     from privaudit.training.job import make_job
@@ -192,7 +195,7 @@ def collect_signals(plan: AuditPlan, *, progress: ProgressHook | None = None) ->
     )
     engine = make_executor(config.engine, device_type=device.partition(":")[0], logs=out / "logs")
     try:
-        diverged = collect(ShadowCollector(), job, plan.design, executor=engine, progress=progress)
+        diverged = collect_all(plan.collectors, job, plan.design, executor=engine, progress=progress)
     finally:
         engine.close()
     lost = [model for model in diverged if plan.design.role[model] != CONTROL]

@@ -1,6 +1,7 @@
 """Reads an audit's files back: config, signals, claim."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +9,12 @@ from numpy.typing import NDArray
 from privaudit.config import AuditConfig, parse
 from privaudit.errors import StoreError
 from privaudit.estimators import pld_claim
-from privaudit.interfaces import AuditInputs
+from privaudit.interfaces import Attack, AuditInputs
 from privaudit.pipeline.looks import ANALYSIS
 from privaudit.store.design_file import AuditRecords
 from privaudit.store.folder import AuditFolder
 from privaudit.store.manifest import Manifest
+from privaudit.store.tensors import load_arrays, save_arrays
 from privaudit.types import AuditDesign, DpSgdParams, Neighbouring, PrivacyClaim
 
 RIGHT_OF_THE_SEAM = (*ANALYSIS, "report")
@@ -33,6 +35,7 @@ def read_inputs(
     models: NDArray[np.int64],
     *,
     signals: Iterable[str],
+    has_features: bool = False,
 ) -> AuditInputs:
     """Read stored signals of some models.
 
@@ -42,9 +45,10 @@ def read_inputs(
         records: its records.
         models: rows of the models in the design, which become the usable ones.
         signals: names of the signals; others in the folder are left alone.
+        has_features: whether an attack wants the records' features.
 
     Raises:
-        StoreError: if signals are missing, or the models were not all collected.
+        StoreError: if signals or features are missing, or the models were not all collected.
         CorruptStoreError: if a file is damaged.
     """
     names = sorted(set(signals))
@@ -61,7 +65,34 @@ def read_inputs(
         groups=records.groups,
         signals={name: folder.read_signal(name, numbers) for name in names},
         usable=models,
+        features=read_features(folder.features) if has_features else None,
     )
+
+
+def wants_features(attacks: Iterable[Attack]) -> bool:
+    """Whether an attack looks at the records' features."""
+    return any("features" in attack.record_fields for attack in attacks)
+
+
+def store_features(folder: AuditFolder, features: NDArray[np.float32]) -> None:
+    """Lay the records' features into an audit's folder, which is private to its owner; reports hold none of them."""
+    if not folder.features.exists():  # they are what the manifest's digest says, or the folder would have been refused
+        save_arrays(folder.features, {"features": features})
+
+
+def read_features(path: Path) -> NDArray[np.float32]:
+    """Read stored features.
+
+    Raises:
+        StoreError: if they were not stored.
+        CorruptStoreError: if the file is damaged.
+    """
+    if not path.exists():
+        raise StoreError(
+            f"{path} is missing: an attack looks at the records' features, and no attack did when this audit was run. "
+            "Run `privaudit run` with the same config and this attack; no model is trained again."
+        )
+    return load_arrays(path)["features"]
 
 
 def stored_claim(manifest: Manifest) -> tuple[PrivacyClaim | None, DpSgdParams | None]:

@@ -88,4 +88,28 @@ ATTACKS = (
         source="Song and Mittal, USENIX Security 2021",
         where="modified_entropy:ModifiedEntropy",
     ),
+    _attack(
+        "proxy",
+        "offline likelihood ratio; how training moves a record is borrowed from records that look alike",
+        needs="scores; at least 6 models for a variance",
+        cost="shadow models; 1 query",
+        source="idea: Du et al., NDSS 2026 (PMIA); choice of proxies: this project",
+        where="proxy:Proxy",
+    ),
+    _attack(
+        "lt_iqr",
+        "interquartile range of a record's loss over training: ranks members for the model's owner",
+        needs="losses after each epoch of the target's training (recorded); no training function of your own",
+        cost="no shadow model; 1 query per epoch",
+        source="Pollock et al., arXiv 2411.05743",
+        where="loss_trace:LossTraceRange",
+    ),
+    _attack(
+        "quantile",
+        "distance above what is usual for non-members like the record, by quantile regression",
+        needs="scores of the target; features; at least 40 population records",
+        cost="no shadow model; two regressions; 1 query",
+        source="Bertran et al., NeurIPS 2023; split conformal: Romano et al., NeurIPS 2019",
+        where="quantile:QuantileRegression",
+    ),
 )

@@ -2,9 +2,10 @@
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from privaudit.collect.stages import Collector
 from privaudit.errors import ConfigError
 from privaudit.interfaces import Attack, Estimator
 from privaudit.registry.attacks import ATTACKS
@@ -73,6 +74,32 @@ def create_attack(name: str, params: Mapping[str, Any]) -> Attack:
     """
     attack: Attack = _create("attack", name, params)
     return attack
+
+
+def create_collectors(attacks: Iterable[Attack]) -> tuple[Collector, ...]:
+    """Build the collectors that make what attacks read, in the order in which they run.
+
+    The one that trains with more to record comes before `shadow`, which every audit needs and which finds models trained.
+
+    Args:
+        attacks: each says its signals.
+
+    Raises:
+        ConfigError: if no collector makes a signal.
+    """
+    collectors: list[Collector] = [_create("collector", method.name, {}) for method in list_methods("collector")]
+    made = frozenset().union(*(collector.produces for collector in collectors))
+    wanted: set[str] = set()
+    for attack in attacks:
+        unknown = sorted(attack.signals - made)
+        if unknown:
+            raise ConfigError(
+                f"attack {attack.name} reads signal {unknown[0]}, which no collector makes; there are "
+                f"{', '.join(sorted(made))}.{nearest(unknown[0], sorted(made))}",
+                key=f"attacks.{attack.name}",
+            )
+        wanted |= attack.signals
+    return tuple(one for one in collectors if one.name == "shadow" or wanted & one.produces)
 
 
 def create_estimator(name: str, params: Mapping[str, Any]) -> Estimator:

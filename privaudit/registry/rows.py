@@ -21,10 +21,24 @@ BUILT_IN = (
     ),
     Method(
         kind="collector",
+        name="loss_trace",
+        summary="records every record's loss after each epoch while the models are trained",
+        needs="a recipe; no training function of your own",
+        where="privaudit.collect.loss_trace:LossTraceCollector",
+    ),
+    Method(
+        kind="collector",
         name="shadow",
         summary="trains target, shadow and control models; logit margin, loss (at temperature 2 too), correctness, modified entropy",
         needs="a model and data",
         where="privaudit.collect.shadow:ShadowCollector",
+    ),
+    Method(
+        kind="collector",
+        name="augmented",
+        summary="logit margin of 18 views of each image: mirrored, and shifted by a pixel at most",
+        needs="images",
+        where="privaudit.collect.augmented:AugmentedCollector",
     ),
     Method(
         kind="model",

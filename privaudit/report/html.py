@@ -14,6 +14,15 @@ from privaudit.report.methods import method_notes
 from privaudit.report.reliability_table import reliability_table
 from privaudit.report.sentences import headline, warnings_of, what_would_suffice
 from privaudit.report.serialise import audit_digest
+from privaudit.report.subgroup_figure import group_figure
+from privaudit.report.subgroup_tables import (
+    agreement_table,
+    group_rows,
+    group_table,
+    histogram_table,
+    most_at_risk_table,
+    who_sentences,
+)
 from privaudit.types import AuditReport
 
 OUTCOME_WORDS = {"violated": "claim contradicted", "consistent": "claim not contradicted", "too_weak": "audit too weak"}
@@ -50,6 +59,12 @@ def render_html(report: AuditReport) -> str:
         findings=tables.finding_table(report),
         estimates=tables.estimate_table(report),
         reliability=reliability_table(report, many=many_targets),
+        who=who_sentences(report),
+        groups=group_table(report),
+        group_figure=Markup(group_figure(report)) if group_rows(report) else None,
+        histogram=histogram_table(report),
+        most_at_risk=most_at_risk_table(report),
+        agreement=agreement_table(report),
         rests_on=verdict_rests_on(report),
         intervals=interval_words(report),
         control_is=control_words(report),

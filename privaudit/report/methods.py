@@ -42,6 +42,26 @@ METHODS = {
             "Statistical Applications in Genetics and Molecular Biology 2004."
         ),
     ),
+    "proxy": (
+        (
+            "Fits how confident models are that did not train on a record, and borrows how much training would change that "
+            "from other records that look alike to such models."
+        ),
+        (
+            "The idea of proxies: Du et al., PMIA, NDSS 2026. Carlini et al., Membership Inference Attacks From First "
+            "Principles, IEEE S&P 2022. The choice of proxies is this project's own."
+        ),
+    ),
+    "quantile": (
+        (
+            "Learns from records that are known to be no members how confident the model is in records of a kind, and asks how "
+            "far above that it is. Needs no shadow models."
+        ),
+        (
+            "Bertran, Tang, Roth, Kearns, Morgenstern, Wu. Scalable Membership Inference Attacks via Quantile Regression. "
+            "NeurIPS 2023. Romano, Patterson, Candès. Conformalized Quantile Regression. NeurIPS 2019."
+        ),
+    ),
     "rmia": (
         (
             "Compares the target's confidence in a record with the mean confidence of shadow models; with score "
@@ -80,6 +100,30 @@ METHODS = {
             "is enough is learned for each class on shadow models."
         ),
         "Song, Mittal. Systematic Evaluation of Privacy Risks of Machine Learning Models. USENIX Security 2021.",
+    ),
+    "pair_wins": (
+        (
+            "Compares, record by record, pairs of models of which exactly one was trained on it: how often is that one the more "
+            "confident?"
+        ),
+        (
+            "Green, Swets. Signal Detection Theory and Psychophysics. 1966 (two-alternative forced choice). False discoveries: "
+            "Benjamini, Yekutieli. Annals of Statistics 2001."
+        ),
+    ),
+    "auc_shares": (
+        "Measures for each attack how far each record's scores rise when a model was trained on it, and compares attacks.",
+        "Placement values: DeLong, DeLong, Clarke-Pearson. Biometrics 1988. Rank correlation: Spearman 1904.",
+    ),
+    "lt_iqr": (
+        (
+            "Measures how far a record's loss moved in training, by the interquartile range over the epochs: a ranking of "
+            "members for the model's owner, who alone sees these losses."
+        ),
+        (
+            "Pollock, Shilov, Dodd, de Montjoye. Free Record-Level Privacy Risk Evaluation Through Artifact-Based Methods. "
+            "arXiv 2411.05743."
+        ),
     ),
     "one_run": (
         (

@@ -192,7 +192,7 @@ def other_tables(report: AuditReport) -> tuple[tuple[str, Table], ...]:
     """Return what has no place of its own: section titles, and every metric that no other table shows."""
     tables = []
     for section in report.sections:
-        if section.kind in ("mia", "games"):
+        if section.kind in ("mia", "games", "subgroups"):
             continue
         shown = SHOWN_AS_TABLE if section.kind == "canary" else ()
         rows = [

@@ -4,6 +4,7 @@ import textwrap
 
 from privaudit.report import tables
 from privaudit.report.sentences import headline, section_notes, warnings_of, what_would_suffice
+from privaudit.report.subgroup_tables import who_sentences
 from privaudit.report.tables import Table
 from privaudit.types import AuditReport
 
@@ -25,6 +26,7 @@ def render_text(report: AuditReport) -> str:
         *warnings_of(report),
         *section_notes(report),
         plain_table(found),
+        *who_sentences(report),
         plain_table(tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
     ]
     return "\n\n".join(part if "\n" in part else wrapped(part) for part in parts if part)

@@ -19,6 +19,8 @@ ATTACK_NAMES = {
     "population": "population attack",
     "reference": "reference attack",
     "modified_entropy": "modified entropy",
+    "pair_wins": "paired models",
+    "auc_shares": "attacks by records",
     "pld": "privacy loss distribution",
     "rdp": "Rényi accountant",
     "gdp_clt": "Gaussian limit",
@@ -45,6 +47,11 @@ SHARES = {
     "calibrated_tpr",
     "worst_record_fpr",
     "worst_record_fpr_by_chance",
+    "group_tpr",
+    "group_fpr",
+    "tpr_difference",
+    "pair_win_share",
+    "largest_pair_win_share",
 }
 
 

@@ -1,11 +1,27 @@
 """From logits to the built-in signals; each is oriented so that higher = more member-like."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.numerics import is_correct, log_modified_entropy, log_probability, logit_margin
 
 SIGNALS = ("logit_margin", "negative_loss", "correct", "negative_loss_t2", "negative_log_modified_entropy")
+LOSS_TRACE, AUGMENTED_MARGIN = "negative_loss_trace", "augmented_logit_margin"  # each by a collector of its own
+SHIFT = 1  # pixels between the views of an image
+
+
+def is_image(shape: Sequence[int]) -> bool:
+    """Tell whether records of a shape can be mirrored and shifted.
+
+    Args:
+        shape: of one record: ``(channels, height, width)`` or ``(height, width)``.
+
+    >>> is_image((3, 32, 32)), is_image((28, 28)), is_image((784,)), is_image((5, 1))
+    (True, True, False, False)
+    """
+    return len(shape) in (2, 3) and min(shape[-2:]) > SHIFT
 
 
 def signals_from_logits(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:

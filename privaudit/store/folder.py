@@ -16,7 +16,7 @@ from privaudit.types import SignalTable
 from privaudit.types.design import FIRST_CONTROL, RELEASED
 
 _OURS = frozenset(
-    {".gitignore", "manifest.json", "design.safetensors", "logs", "models", "played", "signals", "timings.json"}
+    {".gitignore", "manifest.json", "design.safetensors", "features.safetensors", "logs", "models", "played", "signals", "timings.json"}
     | {f"report.{ending}" for ending in ("json", "html", "md")}
 )
 
@@ -72,6 +72,11 @@ class AuditFolder:
     def design(self) -> Path:
         """The coins and what is known of each record."""
         return self.path / "design.safetensors"
+
+    @property
+    def features(self) -> Path:
+        """What the models see of each record; there only if an attack asked for it."""
+        return self.path / "features.safetensors"
 
     @property
     def timings(self) -> Path:

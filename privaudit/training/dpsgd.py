@@ -6,6 +6,7 @@ drawn at the recipe's constant rate, and sums are divided by the public expected
 """
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ def train_private(
     recipe: Recipe,
     rng: np.random.Generator,
     noise_seed: int,
+    after_step: Callable[[int], None] | None = None,
 ) -> None:
     """Train a model in place with DP-SGD.
 
@@ -43,6 +45,7 @@ def train_private(
         recipe: how to train; Poisson batches only.
         rng: source of the batches.
         noise_seed: seed of the noise.
+        after_step: called with the number of steps done; it may look at the model, and must leave it as it is.
 
     Raises:
         UnsupportedError: if a layer has no per-record gradient (BatchNorm, ...), naming the remedy.
@@ -65,6 +68,8 @@ def train_private(
                 _no_gradients(network)
             set_learning_rate(optimizer, learning_rate_at(rates, step))
             optimizer.step()
+            if after_step is not None:
+                after_step(step + 1)
         private.remove_hooks()
 
 

@@ -25,6 +25,7 @@ from privaudit.training.groups import Precision
 from privaudit.training.recipe import Recipe
 from privaudit.training.schedule import learning_rates
 from privaudit.training.stacked_network import StackedNetwork
+from privaudit.training.tracing import Tracer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,6 +67,7 @@ def train_ensemble(
     precision: Precision = "float32",
     compiled: bool = False,
     observer: StepObserver | None = None,
+    tracer: Tracer | None = None,
 ) -> None:
     """Train models in place, side by side, each on its own records.
 
@@ -79,6 +81,7 @@ def train_ensemble(
         precision: of the products in forward and backward pass.
         compiled: compile what lies between the layers with weights; needs a C++ compiler on a CPU.
         observer: called in every step, for audits of the trainer itself; it doubles the price of a step.
+        tracer: reads models at the end of their epochs; it changes no bit of them.
 
     Raises:
         NotBatchableError: if the networks cannot be trained as one.
@@ -88,7 +91,7 @@ def train_ensemble(
     noise = NoiseSource(stacked.blocks, recipe, [stream.noise for stream in streams])
     optimizer = flat_optimizer(stacked, recipe.optimizer)
     rates = iter(learning_rates(recipe.schedule, lr=recipe.optimizer.lr, n_steps=recipe.schedule_steps).tolist())
-    rate = recipe.optimizer.lr
+    rate, n_done = recipe.optimizer.lr, 0
     for block in _blocks(streams, recipe):
         rows = torch.from_numpy(block.rows).to(features.device)
         sizes = torch.from_numpy(block.sizes).to(features.device)
@@ -104,6 +107,10 @@ def train_ensemble(
             optimizer.step()
             for model in block.ending(number):
                 stacked.write_back(model)
+            n_done += 1
+            if tracer is not None:
+                for model in tracer.due(n_done):
+                    tracer.read(model, n_done, stacked.write_back(model))
 
 
 def known_sums(step: EnsembleStep, rows: torch.Tensor, sizes: torch.Tensor | None) -> torch.Tensor:

@@ -1,8 +1,6 @@
 """Trains one group of an audit's models side by side, and stores them."""
 
-import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,35 +9,38 @@ from torch import nn
 
 from privaudit.data.design import coins_of_number
 from privaudit.errors import TrainingError
-from privaudit.store.folder import AuditFolder
 from privaudit.training.ensemble import ModelStream, train_ensemble
 from privaudit.training.job import TrainingJob
 from privaudit.training.networks import build_network
-from privaudit.training.one_model import Outcome, describe_failure, train_one
+from privaudit.training.one_model import Outcome, describe_failure, make_tracer, resident, train_one
 from privaudit.training.randomness import full_precision, isolated_random_state, one_thread, seeds_of_model
 from privaudit.training.stacked_layers import NotBatchableError
-from privaudit.training.weights import save_weights, weights_are_finite
+from privaudit.training.store_model import store_model, why_diverged
+from privaudit.training.tracing import Tracer, Tracing
 
 
-def train_group(job: TrainingJob, rows: Sequence[int]) -> list[Outcome]:
+def train_group(job: TrainingJob, rows: Sequence[int], *, tracing: Tracing | None = None) -> list[Outcome]:
     """Train a group of models by the trainer of the plan; each is stored as soon as all are done.
 
     Args:
         job: the audit's job.
         rows: the whole group; models that are on disk are trained again and not written again.
+        tracing: what to read off the models in training, if anything.
 
     Returns:
         an outcome for each row.
     """
     if job.plan.trainer == "loop":
-        return [train_one(job, row) for row in rows]
+        return [train_one(job, row, tracing) for row in rows]
     try:
         job.check_code()
         with one_thread():
-            networks = trained_networks(job, rows)
+            tracer = None if tracing is None else make_tracer(job, rows, tracing)
+            networks = trained_networks(job, rows, tracer)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's model may raise anything
         return [Outcome(row, describe_failure(job, _with_remedy(error))) for row in rows]
-    return [_stored(job, row, network) for row, network in zip(rows, networks, strict=True)]
+    traces = [None] * len(rows) if tracer is None else tracer.values
+    return [_stored(job, *each, tracing) for each in zip(rows, networks, traces, strict=True)]
 
 
 def _with_remedy(error: BaseException) -> BaseException:
@@ -54,26 +55,26 @@ def _with_remedy(error: BaseException) -> BaseException:
     return error
 
 
-def _stored(job: TrainingJob, row: int, network: nn.Module) -> Outcome:
-    if not weights_are_finite(network):
-        return Outcome(row, "its weights are not finite", diverged=True)
-    folder, number = AuditFolder(job.folder), job.number(row)
-    if folder.model(number).exists():
-        return Outcome(row)
+def _stored(
+    job: TrainingJob, row: int, network: nn.Module, trace: NDArray[np.float64] | None, tracing: Tracing | None
+) -> Outcome:
+    reason = why_diverged(network, trace)
+    if reason:
+        return Outcome(row, reason, diverged=True)
     try:
-        folder.forget_signals(number)
-        save_weights(folder.model(number), network)
+        store_model(job, row, network, tracing=tracing, trace=trace)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - state_dict() is the user's as well
         return Outcome(row, describe_failure(job, error))
     return Outcome(row)
 
 
-def trained_networks(job: TrainingJob, rows: Sequence[int]) -> list[nn.Module]:
+def trained_networks(job: TrainingJob, rows: Sequence[int], tracer: Tracer | None = None) -> list[nn.Module]:
     """Build and train the models of a group; a function of their numbers, coins and recipe only.
 
     Args:
         job: the audit's job.
         rows: the group, of one variant.
+        tracer: reads these models in training.
     """
     device = torch.device(job.device)
     numbers, members = _filled(job, rows)
@@ -87,7 +88,7 @@ def trained_networks(job: TrainingJob, rows: Sequence[int]) -> list[nn.Module]:
         ModelStream(members=own, batches=seed.batches, noise=seed.noise)
         for own, seed in zip(members, seeds, strict=True)
     ]
-    features, labels = (_resident(array, device) for array in (job.features, job.labels))
+    features, labels = (resident(array, device) for array in (job.features, job.labels))
     with isolated_random_state(seeds[0].dropout, device), full_precision(device):
         train_ensemble(
             networks,
@@ -98,15 +99,9 @@ def trained_networks(job: TrainingJob, rows: Sequence[int]) -> list[nn.Module]:
             most_records=job.plan.most_records,
             precision=job.plan.precision,
             compiled=job.plan.compiled,
+            tracer=tracer,
         )
     return networks[: len(rows)]
-
-
-def _resident(array: NDArray[Any], device: torch.device) -> torch.Tensor:
-    """Return an array on the device, on a CPU without a copy: every group reads the same records."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the array is read-only, and nobody writes
-        return torch.from_numpy(array).to(device)
 
 
 def _filled(job: TrainingJob, rows: Sequence[int]) -> tuple[list[int], list[NDArray[np.int64]]]:

@@ -1,5 +1,7 @@
 """One model, one batch after the other, without privacy."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import nn
@@ -28,7 +30,13 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
 
 
 def train_plain(
-    network: nn.Module, features: torch.Tensor, labels: torch.Tensor, *, recipe: Recipe, rng: np.random.Generator
+    network: nn.Module,
+    features: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    after_step: Callable[[int], None] | None = None,
 ) -> None:
     """Train a model in place without clipping or noise.
 
@@ -41,6 +49,7 @@ def train_plain(
         labels: ``(n,)`` their classes.
         recipe: how to train.
         rng: source of the batches.
+        after_step: called with the number of steps done; it may look at the model, and must leave it as it is.
     """
     optimizer = make_optimizer(network, recipe.optimizer)
     batches, _ = recipe_batches(recipe, len(features), rng)
@@ -56,6 +65,8 @@ def train_plain(
             _no_gradients(network)
         set_learning_rate(optimizer, learning_rate_at(rates, step))
         optimizer.step()
+        if after_step is not None:
+            after_step(step + 1)
 
 
 def _no_gradients(network: nn.Module) -> None:

@@ -1,20 +1,23 @@
 """Trains the model of one row of a job and stores it."""
 
-from typing import NamedTuple
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from privaudit.data.user_code import load_function
 from privaudit.errors import ConfigError, PrivauditError
-from privaudit.store.folder import AuditFolder
 from privaudit.training.buffers import check_buffers
 from privaudit.training.job import TrainingJob
 from privaudit.training.loop import train_plain
 from privaudit.training.networks import build_network, describe
 from privaudit.training.randomness import full_precision, isolated_random_state, one_thread, seeds_of_model
-from privaudit.training.weights import save_weights, weights_are_finite
+from privaudit.training.store_model import store_model, why_diverged
+from privaudit.training.tracing import Tracer, Tracing
 
 
 class Outcome(NamedTuple):
@@ -25,25 +28,27 @@ class Outcome(NamedTuple):
     diverged: bool = False
 
 
-def train_one(job: TrainingJob, model: int) -> Outcome:
+def train_one(job: TrainingJob, model: int, tracing: Tracing | None = None) -> Outcome:
     """Train one model on its own records with its own seeds, and store it when it is done.
 
     Args:
         job: the audit's job.
         model: row of the model.
+        tracing: what to read off the model in training, if anything.
 
     Returns:
         the outcome; a model whose weights are not finite is reported and not stored.
     """
-    folder = AuditFolder(job.folder)
     try:
         job.check_code()
+        tracer = None if tracing is None else make_tracer(job, [model], tracing)
         with one_thread():
-            network = trained_network(job, model)
-        if not weights_are_finite(network):
-            return Outcome(model, "its weights are not finite", diverged=True)
-        folder.forget_signals(job.number(model))
-        save_weights(folder.model(job.number(model)), network)
+            network = trained_network(job, model, tracer)
+        trace = None if tracer is None else tracer.values[0]
+        reason = why_diverged(network, trace)
+        if reason:
+            return Outcome(model, reason, diverged=True)
+        store_model(job, model, network, tracing=tracing, trace=trace)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's model and training function may raise anything
         return Outcome(model, describe_failure(job, error))
     return Outcome(model)
@@ -59,8 +64,34 @@ def describe_failure(job: TrainingJob, error: BaseException) -> str:
     return max(texts, key=len, default=describe(error))  # the one that names the line is the longer one
 
 
-def trained_network(job: TrainingJob, model: int) -> nn.Module:
-    """Build and train the model of a row; a function of its number, coins and recipe only."""
+def make_tracer(job: TrainingJob, rows: Sequence[int], tracing: Tracing) -> Tracer:
+    """Return what reads the models of some rows, of one variant, on all records of the audit.
+
+    Args:
+        job: the audit's job.
+        rows: the models, in the order of their group.
+        tracing: what to read.
+    """
+    features = resident(job.features, torch.device(job.device))
+    sizes = [len(job.members(row)) for row in rows]
+    return Tracer(tracing, features, job.labels, recipe=job.recipe(rows[0]), sizes=sizes)
+
+
+def resident(array: NDArray[Any], device: torch.device) -> torch.Tensor:
+    """Return an array on the device, on a CPU without a copy: all models read the same records, and nobody writes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the array is read-only
+        return torch.from_numpy(array).to(device)
+
+
+def trained_network(job: TrainingJob, model: int, tracer: Tracer | None = None) -> nn.Module:
+    """Build and train the model of a row; a function of its number, coins and recipe only.
+
+    Args:
+        job: the audit's job.
+        model: the row.
+        tracer: reads the model in training; not served by a training function of the user's.
+    """
     device = torch.device(job.device)
     seeds = seeds_of_model(job.seed, job.number(model))
     rows = job.members(model)
@@ -76,11 +107,30 @@ def trained_network(job: TrainingJob, model: int) -> nn.Module:
             from privaudit.training.dpsgd import train_private  # Opacus: seconds that other workers need not spend
 
             buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
-            train_private(network, features, labels, recipe=recipe, rng=rng, noise_seed=seeds.noise)
+            train_private(
+                network,
+                features,
+                labels,
+                recipe=recipe,
+                rng=rng,
+                noise_seed=seeds.noise,
+                after_step=_after_step(network, tracer),
+            )
             check_buffers(buffers, network)
         else:
-            train_plain(network, features, labels, recipe=recipe, rng=rng)
+            train_plain(network, features, labels, recipe=recipe, rng=rng, after_step=_after_step(network, tracer))
     return network
+
+
+def _after_step(network: nn.Module, tracer: Tracer | None) -> Callable[[int], None] | None:
+    if tracer is None:
+        return None
+
+    def read(n_done: int) -> None:
+        if tracer.due(n_done):
+            tracer.read(0, n_done, network)
+
+    return read
 
 
 def _train_with_user_code(

@@ -10,21 +10,28 @@ from privaudit.training.group_training import train_group
 from privaudit.training.groups import groups_of
 from privaudit.training.job import TrainingJob
 from privaudit.training.one_model import Outcome
+from privaudit.training.tracing import Tracing
 
 GIVE_UP_AFTER = 4  # failures without a single success: the rest would fail alike
 Rows = tuple[int, ...]
 
 
 def train_models(
-    job: TrainingJob, models: Sequence[int], *, executor: Executor, progress: ProgressHook | None = None
+    job: TrainingJob,
+    models: Sequence[int],
+    *,
+    executor: Executor,
+    progress: ProgressHook | None = None,
+    tracing: Tracing | None = None,
 ) -> list[int]:
-    """Train those of ``models`` that are not on disk yet.
+    """Train those of ``models`` that are not on disk yet, or whose trace is not; a model on disk stays as it is.
 
     Args:
         job: the audit's job.
         models: rows of the models.
         executor: where to train.
         progress: called after every model.
+        tracing: what to read off the models in training, if anything.
 
     Returns:
         rows of the models that diverged; they are not on disk.
@@ -33,10 +40,13 @@ def train_models(
         TrainingError: if a model failed for another reason, or none succeeded; finished ones are kept.
     """
     folder = AuditFolder(job.folder)
-    absent = set(folder.missing_models(job.number(model) for model in models))
+    numbers = [job.number(model) for model in models]
+    absent = set(folder.missing_models(numbers))
+    if tracing is not None:
+        absent.update(folder.missing_signals([tracing.signal], numbers))
     missing = [model for model in models if job.number(model) in absent]
     return run_outcomes(
-        partial(train_group, job),
+        partial(train_group, job, tracing=tracing),
         list(groups_of(job.variant, missing, size=job.plan.group_size)),
         missing,
         name=job.name,

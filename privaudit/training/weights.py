@@ -18,8 +18,13 @@ def save_weights(path: Path, network: nn.Module) -> None:
         path: the file.
         network: the model; tied weights are stored once per name.
     """
+    write_bytes(path, weights_bytes(network))
+
+
+def weights_bytes(network: nn.Module) -> bytes:
+    """Return what `save_weights` writes."""
     state = {name: tensor.detach().clone().contiguous() for name, tensor in network.state_dict().items()}
-    write_bytes(path, save(dict(sorted(state.items()))))
+    return save(dict(sorted(state.items())))
 
 
 def load_weights(path: Path, network: nn.Module) -> None:

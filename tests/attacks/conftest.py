@@ -36,6 +36,7 @@ def _inputs(design, margin, *, models=None, leave_out=()):
         "correct": (margin > 0) * 1.0,
         "negative_loss_t2": log_probability(margin / 2),
         "negative_log_modified_entropy": -np.log(2.0) - log_entropy_term(-margin),  # of two classes
+        "negative_loss_trace": np.stack([log_probability(share * margin) for share in (0.0, 0.5, 1.0)], axis=2),
     }
     n_models, n_records = margin.shape
     return AuditInputs(
@@ -44,7 +45,7 @@ def _inputs(design, margin, *, models=None, leave_out=()):
         signals={
             name: SignalTable(
                 name=name,
-                values=values[:, :, None],
+                values=values.reshape(n_models, n_records, -1),
                 model_index=np.arange(n_models),
                 record_index=np.arange(n_records),
             )
@@ -52,6 +53,7 @@ def _inputs(design, margin, *, models=None, leave_out=()):
             if name not in leave_out
         },
         usable=np.arange(n_models) if models is None else np.asarray(models),
+        features=np.random.default_rng(0).standard_normal((n_records, 3)).astype(np.float32),
     )
 
 

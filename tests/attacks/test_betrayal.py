@@ -13,6 +13,11 @@ LEGAL = [
     ("lira", {"variance": "pooled"}),
     ("rmia", {}),
     ("rmia", {"score": "population_share"}),
+    ("rmia", {"mode": "offline"}),
+    ("base", {"mode": "offline"}),
+    ("difficulty", {}),
+    ("reference", {}),
+    ("modified_entropy", {}),
 ]
 
 

@@ -21,6 +21,12 @@ def test_values():
         p = math.exp(logits[row, label]) / sum(math.exp(z) for z in logits[row])
         assert signals["logit_margin"][row, 0] == pytest.approx(math.log(p / (1 - p)))
         assert signals["negative_loss"][row, 0] == pytest.approx(math.log(p))
+        softened = math.exp(logits[row, label] / 2) / sum(math.exp(z / 2) for z in logits[row])
+        assert signals["negative_loss_t2"][row, 0] == pytest.approx(math.log(softened))
+        others = [math.exp(z) for z in np.delete(logits[row], label)]
+        shares = [q / (math.exp(logits[row, label]) + sum(others)) for q in others]
+        entropy = -(1 - p) * math.log(p) - sum(q * math.log(1 - q) for q in shares)
+        assert signals["negative_log_modified_entropy"][row, 0] == pytest.approx(-math.log(entropy))
     assert signals["correct"][:, 0].tolist() == [1.0, 1.0, 0.0]
     assert all(values.shape == (3, 1) and values.dtype == np.float64 for values in signals.values())
 
@@ -37,7 +43,8 @@ def test_higher_is_more_member_like_and_nothing_saturates():
     own = np.linspace(-400, 400, 41)
     signals = signals_from_logits(np.stack([own, np.zeros(41)], axis=1), np.zeros(41, dtype=np.int64))
     assert (np.diff(signals["logit_margin"][:, 0]) > 0).all()
-    assert (np.diff(signals["negative_loss"][:, 0]) > 0).all()
+    for name in ("negative_loss", "negative_loss_t2", "negative_log_modified_entropy"):
+        assert (np.diff(signals[name][:, 0]) > 0).all()
     assert (np.diff(signals["correct"][:, 0]) >= 0).all()
     assert (signals["negative_loss"] <= 0).all()
 

@@ -36,9 +36,7 @@ def checks(by_task: Mapping[str, Sequence["Played"]]) -> tuple[Check, ...]:
     return (*found, flag_check(by_task))
 
 
-def _paired(
-    played: Sequence["Played"], size: int, difference: Callable[[Mapping[str, Figures]], float]
-) -> Mean:
+def _paired(played: Sequence["Played"], size: int, difference: Callable[[Mapping[str, Figures]], float]) -> Mean:
     return mean_of([difference(one.figures[size]) for one in played])
 
 

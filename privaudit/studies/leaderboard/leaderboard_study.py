@@ -28,7 +28,7 @@ class Played(NamedTuple):
         seed: of its models.
         figures: number of models -> attack -> figures.
         one_pair: mean AUCs of attackers with a single trained pair; empty in a quick study.
-        flags: of quantile regression on several targets.
+        flags: of quantile regression on one target.
         accuracy: mean of the models on members, and on other records.
     """
 
@@ -36,7 +36,7 @@ class Played(NamedTuple):
     seed: int
     figures: Mapping[int, Mapping[str, Figures]]
     one_pair: Mapping[str, float]
-    flags: tuple[FlagCounts, ...]
+    flags: FlagCounts
     accuracy: tuple[float, float]
 
 
@@ -104,7 +104,7 @@ def play(sizes: Sequence[int], data_dir: Path | None, turn: Turn) -> Played:
         seed=turn.seed,
         figures={size: contest(inputs, CONTESTANTS, n_models=size) for size in sizes},
         one_pair=one_pair(inputs, n_models=max(sizes)),
-        flags=flag_counts(inputs, seed=turn.seed),
+        flags=flag_counts(inputs),
         accuracy=(float(correct[is_in].mean()), float(correct[~is_in].mean())),
     )
 

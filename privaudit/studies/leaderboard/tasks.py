@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,21 +76,28 @@ def read_location30(data_dir: Path | None) -> Arrays:
 
 
 def read_fashion(data_dir: Path | None) -> Arrays:
-    """Return the training images of ``fashion_mnist_25k.npz`` as numbers in [0, 1]."""
+    """Return the training images of ``fashion_mnist_25k.npz``, standardised."""
     assert data_dir is not None
     path = data_dir / "fashion_mnist_25k.npz"
     stored = read_arrays(path)
     check_there(path, ("X_train", "y_train"), stored)
     pixels = stored["X_train"].reshape(len(stored["X_train"]), -1)
-    return (pixels / np.float32(255)).astype(np.float32), stored["y_train"].astype(np.int64)
+    return standardised(pixels), stored["y_train"].astype(np.int64)
 
 
 def read_digits(data_dir: Path | None) -> Arrays:
-    """Return scikit-learn's digits as numbers in [0, 1]."""
+    """Return scikit-learn's digits, standardised."""
     from sklearn.datasets import load_digits
 
     features, labels = load_digits(return_X_y=True)
-    return (features / 16).astype(np.float32), labels.astype(np.int64)
+    return standardised(features), labels.astype(np.int64)
+
+
+def standardised(features: NDArray[Any]) -> NDArray[np.float32]:
+    """Return features of mean 0 and deviation 1, constant ones as 0: networks then fit their members within the epochs."""
+    centred = features - features.mean(axis=0, dtype=np.float64)
+    spread = centred.std(axis=0)
+    return np.asarray(centred / np.where(spread > 0, spread, 1.0), dtype=np.float32)
 
 
 TASKS = (
@@ -112,8 +120,8 @@ TASKS = (
         flipped=0.0,
         hidden=64,
         epochs=25,
-        batch_size=32,
-        lr=2e-3,
+        batch_size=64,
+        lr=1e-3,
     ),
     Task(
         name="digits",
@@ -124,6 +132,6 @@ TASKS = (
         hidden=128,
         epochs=100,
         batch_size=64,
-        lr=5e-3,
+        lr=2e-3,
     ),
 )

@@ -1,0 +1,1 @@
+"""Attacks on models whose hyperparameters the attacker does not know, and models tuned on their own training data."""
