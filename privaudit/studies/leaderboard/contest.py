@@ -42,11 +42,14 @@ class Figures(NamedTuple):
     tpr_01: float
 
 
-CONTESTANTS = (
+WITHOUT_SHADOWS = (
     Contestant("loss", "loss", {}),
-    Contestant("modified entropy", "modified_entropy", {}),
+    Contestant("modified entropy, one threshold", "modified_entropy", {"thresholds": "global"}),
     Contestant("population", "population", {}),
     Contestant("quantile", "quantile", {}),
+)
+CONTESTANTS = (
+    Contestant("modified entropy", "modified_entropy", {}),
     Contestant("difficulty", "difficulty", {}),
     Contestant("reference", "reference", {}),
     Contestant("LiRA offline", "lira", {"mode": "offline"}),

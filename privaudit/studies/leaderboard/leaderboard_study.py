@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from privaudit.interfaces import ProgressHook
 from privaudit.studies.leaderboard.checks import checks
-from privaudit.studies.leaderboard.contest import CONTESTANTS, Figures, contest, one_pair
+from privaudit.studies.leaderboard.contest import CONTESTANTS, WITHOUT_SHADOWS, Figures, contest, one_pair
 from privaudit.studies.leaderboard.flags import FlagCounts, flag_counts
 from privaudit.studies.leaderboard.intervals import mean_of
 from privaudit.studies.leaderboard.tasks import TASKS, Task
@@ -27,6 +27,7 @@ class Played(NamedTuple):
         task: name of the task.
         seed: of its models.
         figures: number of models -> attack -> figures.
+        alone: attack that needs no shadow models -> figures.
         one_pair: mean AUCs of attackers with a single trained pair; empty in a quick study.
         flags: of quantile regression on one target.
         accuracy: mean of the models on members, and on other records.
@@ -35,6 +36,7 @@ class Played(NamedTuple):
     task: str
     seed: int
     figures: Mapping[int, Mapping[str, Figures]]
+    alone: Mapping[str, Figures]
     one_pair: Mapping[str, float]
     flags: FlagCounts
     accuracy: tuple[float, float]
@@ -103,6 +105,7 @@ def play(sizes: Sequence[int], data_dir: Path | None, turn: Turn) -> Played:
         task=turn.task.name,
         seed=turn.seed,
         figures={size: contest(inputs, CONTESTANTS, n_models=size) for size in sizes},
+        alone=contest(inputs, WITHOUT_SHADOWS, n_models=max(sizes)),
         one_pair=one_pair(inputs, n_models=max(sizes)),
         flags=flag_counts(inputs),
         accuracy=(float(correct[is_in].mean()), float(correct[~is_in].mean())),
@@ -110,14 +113,11 @@ def play(sizes: Sequence[int], data_dir: Path | None, turn: Turn) -> Played:
 
 
 def _table(name: str, played: Sequence[Played]) -> StudyTable:
-    rows: list[tuple[Cell, ...]] = []
+    rows = [_row(attack, "any", [one.alone[attack] for one in played]) for attack in played[0].alone]
     for size in played[0].figures:
-        for attack in played[0].figures[size]:
-            cells: list[Cell] = [attack, size]
-            for place in range(3):
-                mean = mean_of([one.figures[size][attack][place] for one in played])
-                cells += [round(mean.value, 4), round(mean.half_width, 4)]
-            rows.append(tuple(cells))
+        rows += [
+            _row(attack, size, [one.figures[size][attack] for one in played]) for attack in played[0].figures[size]
+        ]
     inside, outside = (mean_of([one.accuracy[side] for one in played]) for side in (0, 1))
     return StudyTable(
         title=f"{name}, {len(played)} seeds",
@@ -125,3 +125,8 @@ def _table(name: str, played: Sequence[Played]) -> StudyTable:
         rows=tuple(rows),
         notes=(f"Accuracy on members {inside}, on other records {outside}.",),
     )
+
+
+def _row(attack: str, models: Cell, found: Sequence[Figures]) -> tuple[Cell, ...]:
+    means = [mean_of([figures[place] for figures in found]) for place in range(3)]
+    return attack, models, *(round(number, 4) for mean in means for number in (mean.value, mean.half_width))
