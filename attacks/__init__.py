@@ -2,6 +2,7 @@
 
 from privaudit.attacks.base import Base
 from privaudit.attacks.difficulty_calibration import DifficultyCalibration
+from privaudit.attacks.kl_lira import KlLira
 from privaudit.attacks.lira import Lira
 from privaudit.attacks.loss import LossThreshold
 from privaudit.attacks.loss_trace import LossTraceRange
@@ -16,6 +17,7 @@ from privaudit.attacks.rmia import Rmia
 __all__ = [
     "Base",
     "DifficultyCalibration",
+    "KlLira",
     "Lira",
     "LossThreshold",
     "LossTraceRange",

@@ -23,7 +23,8 @@ SIGNAL = "negative_loss_trace"
 LEAST_POINTS = 2  # of a trace with a spread
 OWNERS_NOTE = (
     "for the model's owner, who alone has the losses in training: it ranks members by how much is to be found out about "
-    "them, and is no attack of an outsider"
+    "them, and is no attack of an outsider. Losses of other records move as well, so how well it tells them from members "
+    "(AUC, rates) says little"
 )
 
 

@@ -88,6 +88,9 @@ def finite_queries(inputs: AuditInputs, name: str, *, n_queries: int | None = No
         DataError: if a value is infinite or beyond ``LARGEST_SIGNAL``.
     """
     values = inputs.dense(name)[:, :, None] if n_queries == 1 else inputs.dense_queries(name)
+    used = values if len(inputs.usable) == len(values) else values[inputs.usable]
+    if max(used.max(initial=0.0), -used.min(initial=0.0)) <= LARGEST_SIGNAL:
+        return values
     bad = np.argwhere(np.abs(values[inputs.usable]) > LARGEST_SIGNAL)
     if len(bad):
         model, record = inputs.usable[bad[0, 0]], bad[0, 1]

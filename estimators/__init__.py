@@ -4,7 +4,8 @@ Where to look: counts ``clopper_pearson_bound``, ``jeffreys_bound``, ``katz_log_
 ``posterior*``; guesses ``one_run_bound``, ``fdp_one_run_bound`` (on ``guesses``, ``tied_guesses``); Gaussian mechanisms
 ``gaussian_tradeoff``, ``gaussian_dp_bound``, ``subsampled_step_bound``; claims ``claimed_curve`` (on ``curve_*``), ``noise_probe_bound``, ``batch_sizes``, ``sensitivity_probe``; rounds ``betting*``; several challenges per model
 ``challenge_*``; reliable evaluation ``null_calibration``, ``rates_by_record``, ``thresholds_from_shadows``,
-``accusation_value``, ``finite_pool``, ``risk_sets``, ``run_rankings`` (on ``played_models``); scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``tpr_bounds``;
+``accusation_value``, ``finite_pool``, ``risk_sets``, ``run_rankings`` (on ``played_models``); who is at risk
+``paired_models``, ``records_by_attack``, ``clustered_rates``, ``label_permutation``, ``false_discovery``; repeats ``equivalence``; scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``tpr_bounds``;
 from above ``accounting``, ``privacy_loss`` (on ``composed_*``, ``loss_*``, ``poisson_run``), ``renyi_bound``, ``last_iterate``,
 ``tradeoff``, ``bayes_security_bound``, ``attribute_bound``, ``calibrate``, ``guarantees``; planning ``power*``.
 """
@@ -31,9 +32,12 @@ from privaudit.estimators.challenge_clusters import ChallengeOutcomes, effective
 from privaudit.estimators.challenge_dispersion import OverDispersion, WorldDispersion, over_dispersion_test
 from privaudit.estimators.claimed_curve import CurveTest, curve_test
 from privaudit.estimators.clopper_pearson_bound import ClopperPearson, clopper_pearson
+from privaudit.estimators.clustered_rates import GroupRate, difference_interval, group_rates
 from privaudit.estimators.conformal_flags import conformal_region
 from privaudit.estimators.curve_one_run import OneRunCurveTest, curve_one_run_test
 from privaudit.estimators.curve_scores import audit_curve
+from privaudit.estimators.equivalence import Equivalence, equivalence_test, signed_rank_p_value
+from privaudit.estimators.false_discovery import benjamini_yekutieli
 from privaudit.estimators.fdp_one_run_bound import fdp_one_run
 from privaudit.estimators.finite_pool import FreshSeparation, fresh_separation, record_separation
 from privaudit.estimators.gaussian_dp_bound import gaussian_dp
@@ -49,11 +53,13 @@ from privaudit.estimators.guesses import default_share, two_sided_guesses
 from privaudit.estimators.jeffreys_bound import jeffreys
 from privaudit.estimators.katz_log_bound import katz_log
 from privaudit.estimators.known_coin_step_bound import known_coin_step
+from privaudit.estimators.label_permutation import label_permutation_p_values, rate_residuals
 from privaudit.estimators.last_iterate import last_iterate_epsilon
 from privaudit.estimators.metrics import auc_metric, tpr_at_fpr
 from privaudit.estimators.noise_probe_bound import NoiseCheck, NoiseProbe, noise_probe
 from privaudit.estimators.null_calibration import NullPValues, cross_fit_p_values, null_p_values, record_p_values
 from privaudit.estimators.one_run_bound import OneRun, one_run, one_run_p_value
+from privaudit.estimators.paired_models import PairWins, pair_wins, win_intervals, win_p_values
 from privaudit.estimators.posterior import EpsilonPosterior, ExceedanceProbability
 from privaudit.estimators.posterior_quantile import posterior_lower
 from privaudit.estimators.power import plan_audits
@@ -68,6 +74,7 @@ from privaudit.estimators.rates_by_record import (
     mean_true_positive_rate,
     record_rates,
 )
+from privaudit.estimators.records_by_attack import AttackAgreement, attack_agreement, auc_shares
 from privaudit.estimators.risk_sets import Overlap, at_risk, overlap
 from privaudit.estimators.roc import auc, auc_null_variance, roc_curve
 from privaudit.estimators.run_rankings import RankStability, rank_stability
@@ -83,6 +90,7 @@ from privaudit.types import ConfusionCounts, DpSgdParams, EpsilonEstimate, Neigh
 __all__ = [
     "AccountRow",
     "AccountTable",
+    "AttackAgreement",
     "AttributeSecurity",
     "BayesSecurity",
     "BettingSequence",
@@ -94,9 +102,11 @@ __all__ = [
     "DpSgdParams",
     "EpsilonEstimate",
     "EpsilonPosterior",
+    "Equivalence",
     "ExceedanceProbability",
     "Explicit",
     "FreshSeparation",
+    "GroupRate",
     "Neighbouring",
     "NoiseCheck",
     "NoiseProbe",
@@ -105,6 +115,7 @@ __all__ = [
     "OneRunCurveTest",
     "OverDispersion",
     "Overlap",
+    "PairWins",
     "PowerPlan",
     "PredictiveValue",
     "RankStability",
@@ -119,25 +130,30 @@ __all__ = [
     "account",
     "advantage_bound",
     "at_risk",
+    "attack_agreement",
     "attribute_bayes_security",
     "attribute_clt_mu_squared",
     "auc",
     "auc_interval",
     "auc_metric",
     "auc_null_variance",
+    "auc_shares",
     "audit_curve",
     "audit_scores",
     "bayes_security",
+    "benjamini_yekutieli",
     "clopper_pearson",
     "cluster_bootstrap",
     "composed_privacy_loss",
-    "cross_fit_p_values",
     "conformal_region",
+    "cross_fit_p_values",
     "curve_one_run_test",
     "curve_test",
     "default_share",
+    "difference_interval",
     "effective_counts",
     "false_positive_spread",
+    "equivalence_test",
     "fdp_one_run",
     "fresh_separation",
     "gaussian_advantage",
@@ -149,11 +165,13 @@ __all__ = [
     "gaussian_tpr",
     "gdp_clt_mu",
     "gradient_diameter",
+    "group_rates",
     "intraclass_correlation",
     "inverse_noise",
     "jeffreys",
     "katz_log",
     "known_coin_step",
+    "label_permutation_p_values",
     "last_iterate_epsilon",
     "mean_predictive_value",
     "mean_true_positive_rate",
@@ -168,6 +186,7 @@ __all__ = [
     "one_run_p_value",
     "over_dispersion_test",
     "overlap",
+    "pair_wins",
     "plan_audits",
     "pld_claim",
     "point_epsilon",
@@ -176,6 +195,7 @@ __all__ = [
     "predictive_value",
     "rank_stability",
     "rate_interval",
+    "rate_residuals",
     "record_p_values",
     "record_rates",
     "record_separation",
@@ -184,9 +204,12 @@ __all__ = [
     "sample_rate_to_noise",
     "sampling_probe",
     "shadow_threshold",
+    "signed_rank_p_value",
     "subsampled_gaussian_step",
     "tpr_at_fpr",
     "tpr_interval",
     "tradeoff_bound",
     "two_sided_guesses",
+    "win_intervals",
+    "win_p_values",
 ]

@@ -51,10 +51,12 @@ class AuditInputs:
             )
         table = self.signals[name]
         rows = np.isin(table.model_index, self.usable)
+        if rows.all():
+            return table  # large: no copy of it
         return replace(table, values=table.values[rows], model_index=table.model_index[rows])
 
     def dense(self, name: str) -> NDArray[np.float64]:
-        """Return ``(n_models, n_records)`` values of a one-query signal; rows of unusable models are NaN.
+        """Return ``(n_models, n_records)`` values of a one-query signal, not to be written to; unusable rows are NaN.
 
         Args:
             name: the signal.
@@ -69,7 +71,7 @@ class AuditInputs:
         return values[:, :, 0]
 
     def dense_queries(self, name: str) -> NDArray[np.float64]:
-        """Return ``(n_models, n_records, n_queries)`` values of a signal; rows of unusable models are NaN.
+        """Return ``(n_models, n_records, n_queries)`` values of a signal, not to be written to; unusable rows are NaN.
 
         Args:
             name: the signal.
@@ -78,6 +80,8 @@ class AuditInputs:
             MissingSignalError: if it was not collected, or not for every usable model and record.
         """
         table = self.signal(name)
+        if table.covers(*self.design.is_in.shape):
+            return table.values
         dense = np.full((*self.design.is_in.shape, table.values.shape[2]), np.nan)
         dense[np.ix_(table.model_index, table.record_index)] = table.values
         if np.isnan(dense[self.usable]).any():

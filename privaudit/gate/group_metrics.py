@@ -1,7 +1,7 @@
 """From a rule on a group of records to the interval of the quantity it limits."""
 
 from privaudit.estimators import auc_interval
-from privaudit.estimators.group_rates import effective_interval
+from privaudit.estimators.clustered_rates import effective_interval
 from privaudit.gate.policy import GateRule
 from privaudit.types import AuditReport, Finding, Metric
 

@@ -1,4 +1,8 @@
-"""Groups of records: rates, differences from the rest, and which of them are more than chance."""
+"""Groups of records: rates, differences from the rest, and which of them are more than chance.
+
+Disparity between groups: Kulynych, Yaghini, Cherubin, Veale, Troncoso, "Disparate vulnerability to membership inference
+attacks", PoPETs 2022. What is tested, and how intervals are made, is this project's own.
+"""
 
 import math
 from collections.abc import Mapping
@@ -8,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.estimators import auc, auc_interval
+from privaudit.estimators.clustered_rates import GroupRate, difference_interval, group_rates
 from privaudit.estimators.false_discovery import benjamini_yekutieli
-from privaudit.estimators.group_rates import GroupRate, difference_interval, group_rates
 from privaudit.estimators.label_permutation import label_permutation_p_values, rate_residuals
 from privaudit.estimators.thresholds_from_shadows import floor_threshold
 from privaudit.pipeline.reliability import Played

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom, t
 
-from privaudit.estimators.attack_agreement import AttackAgreement, attack_agreement, auc_shares
 from privaudit.estimators.false_discovery import benjamini_yekutieli
 from privaudit.estimators.finite_pool import record_separation
-from privaudit.estimators.pair_wins import PairWins, pair_wins, win_intervals, win_p_values
+from privaudit.estimators.paired_models import PairWins, pair_wins, win_intervals, win_p_values
+from privaudit.estimators.records_by_attack import AttackAgreement, attack_agreement, auc_shares
 from privaudit.interfaces import AuditInputs
 from privaudit.pipeline.primary import untouched_shadows
 from privaudit.pipeline.reliability import Played
@@ -106,7 +106,9 @@ def records_finding(inputs: AuditInputs, *, confidence: float, names_records: bo
 
 def _metrics(risk: RecordRisk, confidence: float) -> tuple[Metric, Metric]:
     return (
-        Metric(name="records_at_risk", at=round(1.0 - confidence, 12), value=float(risk.is_found.sum()), rule=FOUND_RULE),
+        Metric(
+            name="records_at_risk", at=round(1.0 - confidence, 12), value=float(risk.is_found.sum()), rule=FOUND_RULE
+        ),
         Metric(
             name="largest_pair_win_share",
             value=float(risk.wins.share.max()),

@@ -89,6 +89,14 @@ ATTACKS = (
         where="modified_entropy:ModifiedEntropy",
     ),
     _attack(
+        "kl_lira",
+        "likelihood-ratio attack without the target's hyperparameters: shadow models most like it choose them",
+        needs="scores; at least 4 models, of several variants of the recipe 4 each beside the target's pair",
+        cost="shadow models of every variant; 1 query",
+        source="Pradhan et al., SaTML 2025",
+        where="kl_lira:KlLira",
+    ),
+    _attack(
         "proxy",
         "offline likelihood ratio; how training moves a record is borrowed from records that look alike",
         needs="scores; at least 6 models for a variance",

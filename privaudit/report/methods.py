@@ -42,6 +42,15 @@ METHODS = {
             "Statistical Applications in Genetics and Molecular Biology 2004."
         ),
     ),
+    "kl_lira": (
+        (
+            "Asks the same question as lira without knowing how the target was trained: shadow models of several "
+            "hyperparameters are there, and those that are most like the target on their own training records serve."
+        ),
+        (
+            "Pradhan, Jälkö, Tobaben, Honkela. Hyperparameters in Score-Based Membership Inference Attacks. IEEE SaTML 2025."
+        ),
+    ),
     "proxy": (
         (
             "Fits how confident models are that did not train on a record, and borrows how much training would change that "

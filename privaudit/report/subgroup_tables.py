@@ -101,9 +101,14 @@ def _record_sentence(records: Finding | None) -> str:
     if records is None or found is None or found.value is None:
         return ""
     n = records.params.get("n_records")
+    said = f"Shown to be at risk, each judged by itself: {found.value:.0f} of {n} records."
     if not found.value:
-        return f"No single one of {n} records is shown to be at risk."
-    return f"Shown to be at risk, each judged by itself: {found.value:.0f} of {n} records."
+        said = f"No single one of {n} records is shown to be at risk."
+    share = metric_of(records.metrics, "pair_win_share")
+    if share is None or share.value is None:
+        return said
+    where = f"in {metric_text(share)} of the pairs"
+    return f"{said} Of two models, one trained on a record, that one is the more confident {where}; 50 % is guessing."
 
 
 def _rate_of(records: Finding) -> float | None:

@@ -163,15 +163,25 @@ def control_table(report: AuditReport) -> Table:
     return Table(head=head, rows=tuple(rows))
 
 
+ACCURACIES = {
+    "accuracy_in": "on members",
+    "accuracy_out": "on non-members",
+    "accuracy_population": "on the population",
+}
+FORETOLD = {"train_test_gap": "train/test gap", "tail_tnr": "tail-TNR"}  # the same records, and no attack
+
+
 def accuracy_table(report: AuditReport) -> Table:
-    """Return each target's accuracy on members, non-members and the population."""
-    names = ("accuracy_in", "accuracy_out", "accuracy_population")
+    """Return each target's accuracy on members, non-members and the population, and what foretells its members' risk."""
+    found = [finding for finding in report.attacked() if any(metric.name in ACCURACIES for metric in finding.metrics)]
+    foretold = {metric.name: metric.at for finding in found for metric in finding.metrics if metric.name in FORETOLD}
+    columns = [*((name, None) for name in ACCURACIES), *foretold.items()]
     rows = [
-        (target_of(finding) or finding.id, *(metric_text(metric_of(finding.metrics, name)) for name in names))
-        for finding in report.attacked()
-        if any(metric.name in names for metric in finding.metrics)
+        (target_of(finding) or finding.id, *(metric_text(metric_of(finding.metrics, *column)) for column in columns))
+        for finding in found
     ]
-    return Table(head=("target", "on members", "on non-members", "on the population"), rows=tuple(rows))
+    heads = {**ACCURACIES, **FORETOLD}
+    return Table(head=("target", *(heads[name] for name, _ in columns)), rows=tuple(rows))
 
 
 def verdict_table(report: AuditReport) -> Table:

@@ -41,6 +41,8 @@ NEIGHBOURING_NAMES = {
 }
 NOT_MEASURABLE = "not measurable"
 SHARES = {
+    "train_test_gap",
+    "tail_tnr",
     "tpr_at_fpr",
     "tpr_at_shadow_threshold",
     "ppv",

@@ -123,6 +123,14 @@ STUDIES: Mapping[str, StudyEntry] = {
         "Every score-based attack on fixed small tasks, with few and many shadow models.",
         "privaudit.studies.leaderboard.leaderboard_study:study",
     ),
+    "record-risk": StudyEntry(
+        "Which members, and which models, are at risk: from losses alone, against LiRA.",
+        "privaudit.studies.record_risk:study",
+    ),
+    "hyperparameters": StudyEntry(
+        "LiRA without the target's hyperparameters, and the risk of tuning them on the training data.",
+        "privaudit.studies.hyperparameters.hyperparameters_study:study",
+    ),
     "canary-table": StudyEntry(
         "What gradient canaries show of DP-SGD at epsilon 1, 2, 4 and 10.", "privaudit.studies.canary_table:study"
     ),

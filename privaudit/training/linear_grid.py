@@ -15,7 +15,7 @@ from torch import Tensor
 from privaudit.errors import ConfigError, ShapeError
 from privaudit.training.randomness import one_thread
 
-TOGETHER = 256  # heads in one matrix product: what fits a core's cache
+TOGETHER = 64  # heads in one matrix product; those of one data set side by side need its records only
 FIRST_DECAY, SECOND_DECAY, SMALLEST = 0.9, 0.999, 1e-8  # of Adam, its usual ones
 
 
@@ -101,14 +101,17 @@ def train_heads(
 def _train_part(
     features: Tensor, labels: Tensor, heads: Heads, steps: int, expected_size: float, generator: torch.Generator
 ) -> NDArray[np.floating]:
+    """Train the heads of one matrix product, on the records that any of them may see."""
     n_heads, n_classes = len(heads.is_in), int(labels.max()) + 1
+    seen = torch.from_numpy(heads.is_in.any(axis=0))
+    features, labels = features[seen.to(features.device)], labels[seen.to(features.device)]
     rate, sample_rate = _column(heads.learning_rate, features), _column(heads.sample_rate, features)
     clip = None if heads.clip is None else _column(heads.clip, features)
     noise_size = None if heads.noise_multiplier is None else _column(heads.noise_multiplier, features)
-    weights = features.new_zeros(features.shape[1], n_heads, n_classes)
+    weights = features.new_zeros(features.shape[1], n_classes, n_heads)  # heads last: long rows in memory
     first, second = torch.zeros_like(weights), torch.zeros_like(weights)
     for step in range(1, steps + 1):
-        gradient = _summed(features, labels, weights, draw_batches(heads, generator), clip)
+        gradient = _summed(features, labels, weights, draw_batches(heads, generator)[seen], clip)
         if clip is not None and noise_size is not None:
             noise = torch.randn(gradient.shape, generator=generator, dtype=gradient.dtype).to(gradient.device)
             gradient += noise * noise_size * clip
@@ -117,7 +120,7 @@ def _train_part(
         second.mul_(SECOND_DECAY).addcmul_(gradient, gradient, value=1 - SECOND_DECAY)
         root = (second / (1 - SECOND_DECAY**step)).sqrt_().add_(SMALLEST)
         weights -= rate * (first / (1 - FIRST_DECAY**step)) / root
-    return np.asarray(weights.permute(1, 0, 2).contiguous().cpu().numpy())
+    return np.asarray(weights.permute(2, 0, 1).contiguous().cpu().numpy())
 
 
 def draw_batches(heads: Heads, generator: torch.Generator) -> Tensor:
@@ -135,19 +138,19 @@ def draw_batches(heads: Heads, generator: torch.Generator) -> Tensor:
 
 
 def _summed(features: Tensor, labels: Tensor, weights: Tensor, batches: Tensor, clip: Tensor | None) -> Tensor:
-    """Return each head's sum of its batch's (clipped) gradients, ``(n_features, n_heads, n_classes)``."""
-    error = (features @ weights.flatten(1)).view(len(features), *weights.shape[1:]).softmax(dim=2)
-    error[torch.arange(len(labels)), :, labels] -= 1
+    """Return each head's sum of its batch's (clipped) gradients, ``(n_features, n_classes, n_heads)``."""
+    error = (features @ weights.flatten(1)).view(len(features), *weights.shape[1:]).softmax(dim=1)
+    error[torch.arange(len(labels)), labels] -= 1
     share = batches.to(features.device, features.dtype)
     if clip is not None:
-        norm = error.norm(dim=2) * features.norm(dim=1, keepdim=True)
-        share *= (clip[:, 0] / norm).clamp_(max=1)  # no gradient: clip / 0 is infinite, and the share stays 1
-    error *= share[:, :, None]
+        norm = error.square().sum(dim=1).sqrt_() * features.norm(dim=1, keepdim=True)
+        share *= (clip / norm).clamp_(max=1)  # no gradient: clip / 0 is infinite, and the share stays 1
+    error *= share[:, None]
     return (features.T @ error.flatten(1)).view(weights.shape)
 
 
 def _column(value: NDArray[np.float64], like: Tensor) -> Tensor:
-    return torch.from_numpy(value[:, None].copy()).to(like.device, like.dtype)
+    return torch.from_numpy(value.copy()).to(like.device, like.dtype)
 
 
 def _check(

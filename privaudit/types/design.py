@@ -162,6 +162,12 @@ class SignalTable:
                 "Look at that model's training, or drop the record."
             )
 
+    def covers(self, n_models: int, n_records: int) -> bool:
+        """Whether every model and record was measured, in the design's order."""
+        return np.array_equal(self.model_index, np.arange(n_models)) and np.array_equal(
+            self.record_index, np.arange(n_records)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AttackResult:

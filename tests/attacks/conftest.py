@@ -36,7 +36,7 @@ def _inputs(design, margin, *, models=None, leave_out=()):
         "correct": (margin > 0) * 1.0,
         "negative_loss_t2": log_probability(margin / 2),
         "negative_log_modified_entropy": -np.log(2.0) - log_entropy_term(-margin),  # of two classes
-        "negative_loss_trace": np.stack([log_probability(share * margin) for share in (0.0, 0.5, 1.0)], axis=2),
+        "negative_loss_trace": np.stack([log_probability(share * margin) for share in (0.1, 0.5, 1.0)], axis=2),
     }
     n_models, n_records = margin.shape
     return AuditInputs(

@@ -1,5 +1,6 @@
 """The loss threshold, and what every attack keeps: purity, pickling, missing and NaN signals, unknown parameters."""
 
+import dataclasses
 import pickle
 
 import numpy as np
@@ -16,8 +17,8 @@ NAMES = [method.name for method in list_methods("attack")]
 
 @pytest.fixture
 def inputs(draw_coins, make_design, make_inputs):
-    margin = np.random.default_rng(11).normal(1.0, 2.0, (8, 60))
-    return make_inputs(make_design(draw_coins("paired", 8, 40), n_population=20), margin)
+    margin = np.random.default_rng(11).normal(1.0, 2.0, (8, 80))
+    return make_inputs(make_design(draw_coins("paired", 8, 40), n_population=40), margin)
 
 
 def test_loss_is_the_signal_itself_and_needs_no_shadows(inputs):
@@ -68,7 +69,7 @@ def test_a_signal_that_lacks_a_record_is_named(name, inputs):
         tables[signal] = SignalTable(
             name=signal, values=table.values[:, 1:], model_index=table.model_index, record_index=table.record_index[1:]
         )
-    partial = type(inputs)(design=inputs.design, labels=inputs.labels, signals=tables, usable=inputs.usable)
+    partial = dataclasses.replace(inputs, signals=tables)
     attack = create_attack(name, {})
     with pytest.raises(MissingSignalError, match="|".join(attack.signals)):
         attack.run(partial, targets=[0])

@@ -102,6 +102,8 @@ def test_the_sentences_name_groups_that_are_found_more_often_and_count_records(w
     assert (
         "none was shown" in who_sentences(with_groups(group("a=1"), group("a=2", -0.01, p=0.001, difference=-0.1)))[0]
     )
+    shared = dataclasses.replace(records(), metrics=(*records().metrics, Metric(name="pair_win_share", value=0.524)))
+    assert "more confident in 52.4 % of the pairs; 50 % is guessing" in who_sentences(with_groups(shared))[0]
     too = who_sentences(with_groups(group("sex=Male", p=0.004, fpr=0.02)))[0]
     assert too.endswith("In these false alarms are more frequent, too.")
 

@@ -45,7 +45,7 @@ def one_head(features, labels, heads, row, batches, noises):
                 gradient = gradient * min(1.0, heads.clip[row] / float(gradient.norm()))
             total += gradient
         if heads.clip is not None:
-            total += heads.noise_multiplier[row] * heads.clip[row] * noise[:, row]
+            total += heads.noise_multiplier[row] * heads.clip[row] * noise[..., row]
         weights.grad = total / (heads.sample_rate[row] * SIZE)
         optimizer.step()
     return weights.detach().numpy()
@@ -60,7 +60,7 @@ def test_heads_together_equal_an_autograd_loop_over_heads_and_records(data, priv
     batches, noises = [], []
     for _ in range(STEPS):
         batches.append(draw_batches(heads, generator).numpy())
-        shape = (features.shape[1], len(heads.is_in), N_CLASSES)
+        shape = (features.shape[1], N_CLASSES, len(heads.is_in))
         noises.append(torch.randn(shape, generator=generator, dtype=torch.float64) if private else None)
     wanted = np.stack([one_head(features, labels, heads, row, batches, noises) for row in range(len(heads.is_in))])
     np.testing.assert_allclose(trained, wanted, rtol=0, atol=1e-9)
@@ -71,25 +71,25 @@ def test_clipped_sums_equal_a_loop_over_records(data):
     features, labels = data
     heads = make_heads(private=True)
     rng = np.random.default_rng(7)
-    weights = rng.normal(size=(features.shape[1], 5, N_CLASSES))
+    weights = rng.normal(size=(features.shape[1], N_CLASSES, 5))
     batches = draw_batches(heads, torch.Generator().manual_seed(1))
     found = linear_grid._summed(
         torch.from_numpy(features),
         torch.from_numpy(labels),
         torch.from_numpy(weights),
         batches,
-        torch.from_numpy(heads.clip)[:, None],
+        torch.from_numpy(heads.clip),
     ).numpy()
     n_clipped = 0
     for head in range(5):
         total = np.zeros((features.shape[1], N_CLASSES))
         for record in np.flatnonzero(batches[:, head].numpy()):
-            logits = features[record] @ weights[:, head]
+            logits = features[record] @ weights[..., head]
             error = np.exp(logits) / np.exp(logits).sum() - np.eye(N_CLASSES)[labels[record]]
             gradient = np.outer(features[record], error)
             n_clipped += np.linalg.norm(gradient) > heads.clip[head]
             total += gradient * min(1.0, heads.clip[head] / np.linalg.norm(gradient))
-        np.testing.assert_allclose(found[:, head], total, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(found[..., head], total, rtol=0, atol=1e-12)
     assert 0 < n_clipped < batches.sum()
 
 

@@ -12,6 +12,7 @@ from privaudit.collect.stages import Query
 from privaudit.data.design import make_design
 from privaudit.errors import ConfigError, TrainingError
 from privaudit.interfaces import Progress
+from privaudit.scoring.signals import SIGNALS
 from privaudit.store.folder import AuditFolder
 from privaudit.training.check import check_network
 from privaudit.training.executors import InlineExecutor, ProcessExecutor
@@ -112,7 +113,7 @@ def test_every_executor_and_worker_count_gives_the_same_bytes(job_of, contents):
         jobs.append(job_of(name))
         assert run(jobs[-1], executor) == []
     inline = contents(jobs[0])
-    assert len(inline) == 6 * 4
+    assert len(inline) == 6 * (1 + len(SIGNALS))
     assert len({content for name, content in inline.items() if name.startswith("models")}) == 6
     assert contents(jobs[1]) == inline
     assert contents(jobs[2]) == inline

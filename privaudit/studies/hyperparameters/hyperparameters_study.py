@@ -1,7 +1,7 @@
 """LiRA without the target's hyperparameters, and the risk of tuning them on the training data.
 
-Source: "Hyperparameters in Score-Based Membership Inference Attacks", SaTML 2025 (arXiv 2502.06374): the attacks and both
-questions. Grids, tests and margins here are our own.
+Source: Pradhan, Jälkö, Tobaben, Honkela, "Hyperparameters in Score-Based Membership Inference Attacks", SaTML 2025 (arXiv
+2502.06374): the attacks and both questions. The grid's paired data sets, the tests and their margins are ours.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,7 +65,7 @@ def study(options: StudyOptions, progress: ProgressHook | None = None) -> StudyR
         checks=quick_checks(by_task) if options.is_quick else checks(by_task),
         notes=(
             (
-                f"{n_datasets} data sets of {SHOTS} records a class in expectation (16 complementary pairs at 32), softmax heads, "
+                f"{n_datasets} data sets in complementary pairs, of {SHOTS} records a class in expectation; softmax heads, "
                 f"{STEPS} steps of Adam. Tuning: {N_TRIALS} random trials, learning rate log-uniform in 1e-4 to 1e-1, sample rate "
                 ".1, .3 or 1. Every data set is the target once, without its complement; the mean is one number per repeat."
             ),
@@ -74,6 +74,7 @@ def study(options: StudyOptions, progress: ProgressHook | None = None) -> StudyR
                 "are most like the target on their own members. accuracy: each shadow's own tuned ones. random: each shadow's own draw."
             ),
             "+-: 95 % t-intervals over repeats, which draw overlapping pools from the same records: somewhat too narrow.",
+            "The claim is of one training; what tuning on the same records spends is not in it.",
         ),
     )
 

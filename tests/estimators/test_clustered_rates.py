@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
 from privaudit.errors import ConfigError, ShapeError
-from privaudit.estimators.group_rates import GroupRate, difference_interval, effective_interval, group_rates
+from privaudit.estimators.clustered_rates import GroupRate, difference_interval, effective_interval, group_rates
 from privaudit.estimators.rates import rate_interval
 
 SIZES = (12, 40, 98)

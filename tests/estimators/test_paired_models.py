@@ -9,7 +9,7 @@ from scipy.stats import binom, binomtest, norm
 from privaudit.data.design import paired_coins
 from privaudit.errors import DataError, DegenerateScoresError, ShapeError, UnsupportedError
 from privaudit.estimators.false_discovery import benjamini_yekutieli
-from privaudit.estimators.pair_wins import PairWins, pair_wins, win_intervals, win_p_values
+from privaudit.estimators.paired_models import PairWins, pair_wins, win_intervals, win_p_values
 
 
 def pairs_of(n_models):

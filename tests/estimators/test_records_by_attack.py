@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from privaudit.errors import DegenerateScoresError, ShapeError
-from privaudit.estimators.attack_agreement import attack_agreement, auc_shares
+from privaudit.estimators.records_by_attack import attack_agreement, auc_shares
 from privaudit.estimators.roc import auc
 
 
