@@ -77,9 +77,9 @@ def grid_lira_scores(
                 f"columns must be candidates, 0 to {shadows.shape[1] - 1}; those of target {target} are not."
             )
         values = shadows[others, chosen]
-        sides = [_on_side(values, inside[others] == member) for member in (True, False)]
-        totals = (total_of(sides[0]), total_of(sides[1]))
-        scores[target] = log_likelihood_ratio(targets[target][None], *sides, totals, variance=variance)[0]
+        with_it, without = _on_side(values, inside[others]), _on_side(values, ~inside[others])
+        totals = (total_of(with_it), total_of(without))
+        scores[target] = log_likelihood_ratio(targets[[target]], with_it, without, totals, variance=variance)[0]
     return scores
 
 

@@ -181,7 +181,7 @@ def _shadows(inputs: AuditInputs, targets: Sequence[int]) -> Shadows:
 
 
 def _of_variant(inputs: AuditInputs, variant: int) -> NDArray[np.int64]:
-    return inputs.usable[inputs.design.variant[inputs.usable] == variant]
+    return np.asarray(inputs.usable[inputs.design.variant[inputs.usable] == variant])
 
 
 def _extra(inputs: AuditInputs, target: int, variant: int) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ its proxies. Here the proxies come from the same shadow models, which the attack
 data of its own would have others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from privaudit.attacks.lira import UNIT, Variance, side_variance, totals_of
 from privaudit.attacks.results import check_targets, coin_result, finite_queries
 from privaudit.attacks.shadow_fit import Floats, ShadowFits, left_out
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
 from privaudit.types.design import Access
@@ -29,6 +29,7 @@ Proxies = Literal["like_out_mean", "class", "global"]
 
 N_BINS = 25
 FEWEST_RECORDS = 10  # in a bin
+GROUP_NUMBERS = 1 << 20  # targets x records that are fitted together
 
 
 class Moves(NamedTuple):
@@ -41,6 +42,57 @@ class Moves(NamedTuple):
 
     mean: Floats
     variance: Floats
+
+
+class Shadowed(NamedTuple):
+    """What the shadows say of every record to the attacker of each target.
+
+    Attributes:
+        distance: ``(n_targets, n_records)`` the target's signal minus the OUT mean.
+        out_mean: ``(n_targets, n_records)``.
+        out_variance: ``(n_targets, n_records)``; 1 for a target whose OUT shadows have no spread at any record.
+        n: ``(n_targets, n_records)`` IN shadows.
+        move: ``(n_targets, n_records)`` mean of the IN shadows minus the OUT mean.
+        residual: ``(n_targets, n_records)`` sum of the IN shadows' squared deviations from their mean.
+        has_spread: ``(n_targets,)`` False where the OUT variance is such a 1.
+    """
+
+    distance: Floats
+    out_mean: Floats
+    out_variance: Floats
+    n: Floats
+    move: Floats
+    residual: Floats
+    has_spread: NDArray[np.bool_]
+
+    def of(self, target: int) -> "Shadowed":
+        """Return one target's rows."""
+        return Shadowed._make(part[target] for part in self)
+
+
+def shadowed(fits: ShadowFits, *, variance: Variance) -> Shadowed:
+    """Collect the fits of all records.
+
+    Args:
+        fits: of the shadows.
+        variance: of the OUT shadows.
+
+    Raises:
+        UnsupportedError: if a record has no shadow on a side.
+    """
+    blocks = fits.blocks()
+    _, totals = totals_of(blocks)
+    has_spread = totals.residual > 0
+    safe = totals._replace(residual=np.where(has_spread, totals.residual, 1.0), freedom=np.maximum(totals.freedom, 1))
+    parts = [np.empty((len(fits.targets), fits.values.shape[1])) for _ in range(6)]
+    for block in blocks:
+        inside, outside = block.inside, block.outside
+        spread = np.where(has_spread[:, None], side_variance(outside, safe, variance=variance), 1.0)
+        move = inside.origin - outside.origin + (inside.offset - outside.offset)
+        distance, out_mean = outside.distance(block.observed), outside.origin + outside.offset
+        for part, values in zip(parts, (distance, out_mean, spread, inside.n, move, inside.residual), strict=True):
+            part[:, block.records] = values
+    return Shadowed._make((*parts, has_spread))
 
 
 def like_bins(out_mean: Floats, *, n_bins: int = N_BINS) -> NDArray[np.int64]:
@@ -125,23 +177,28 @@ class Proxy:
             targets: numbers of the models to attack.
 
         Raises:
-            UnsupportedError: if a canary has no shadow on a side.
+            UnsupportedError: if a canary has no shadow on a side, or there is no other canary.
         """
         check_targets(inputs, targets)
         values = finite_queries(inputs, "logit_margin")[:, inputs.design.coin_records].mean(axis=2)
-        return tuple(self._attack(inputs, values, int(target)) for target in targets)
+        if values.shape[1] < 2:
+            raise UnsupportedError(f"proxies are other records; there are {values.shape[1]} with coins. Add records.")
+        at_once = max(1, GROUP_NUMBERS // values.shape[1])
+        groups = (targets[start : start + at_once] for start in range(0, len(targets), at_once))
+        return tuple(result for group in groups for result in self._attack(inputs, values, group))
 
-    def _attack(self, inputs: AuditInputs, values: Floats, target: int) -> AttackResult:
+    def _attack(self, inputs: AuditInputs, values: Floats, targets: Sequence[int]) -> Iterator[AttackResult]:
+        is_in = inputs.design.is_in[:, inputs.design.coin_records].astype(bool)
+        pair, usable = inputs.design.pair, inputs.usable
+        fits = ShadowFits(values=values, is_in=is_in, pair=pair, usable=usable, targets=targets)
+        seen = shadowed(fits, variance=self.variance)
+        for place, target in enumerate(targets):
+            yield self._result(inputs, int(target), seen.of(place))
+
+    def _result(self, inputs: AuditInputs, target: int, seen: Shadowed) -> AttackResult:
         canaries = inputs.design.coin_records
-        fits = ShadowFits(
-            values=values,
-            is_in=inputs.design.is_in[:, canaries].astype(bool),
-            pair=inputs.design.pair,
-            usable=inputs.usable,
-            targets=[target],
-        )
-        scores, alone, has_spread = self._scores(fits, inputs.labels[canaries])
-        notes = [] if has_spread else [f"variance used: {UNIT}, for want of spread among the shadow models"]
+        scores, alone = self._scores(seen, inputs.labels[canaries])
+        notes = [] if seen.has_spread else [f"variance used: {UNIT}, for want of spread among the shadow models"]
         if alone:
             notes.append(f"{alone} records are the only ones of their class: all records served as their proxies")
         every = np.zeros(inputs.design.n_records)
@@ -150,24 +207,13 @@ class Proxy:
         out = left_out(inputs.design.pair, target, "pair")
         return coin_result(self, inputs, target, every, params=params, left_out=out, notes=tuple(notes))
 
-    def _scores(self, fits: ShadowFits, labels: NDArray[np.int64]) -> tuple[Floats, int, bool]:
-        blocks = list(fits)
-        _, totals = totals_of(blocks)
-        has_spread = bool(totals.residual[0] > 0)
-        spread, n, move, residual, distance, out_mean = (np.empty(fits.values.shape[1]) for _ in range(6))
-        for block in blocks:
-            at, inside, outside = block.records, block.inside, block.outside
-            spread[at] = side_variance(outside, totals, variance=self.variance)[0] if has_spread else 1.0
-            n[at], residual[at] = inside.n[0], inside.residual[0]
-            distance[at] = outside.distance(block.observed)[0]
-            move[at] = (inside.origin - outside.origin + (inside.offset - outside.offset))[0]
-            out_mean[at] = outside.origin[0] + outside.offset[0]
-        kinds = {"like_out_mean": like_bins(out_mean), "class": labels, "global": np.zeros_like(labels)}
-        moves, alone = borrowed_moves(kinds[self.proxies], n, move, residual)
-        if not has_spread:
+    def _scores(self, seen: Shadowed, labels: NDArray[np.int64]) -> tuple[Floats, int]:
+        kinds = {"like_out_mean": like_bins(seen.out_mean), "class": labels, "global": np.zeros_like(labels)}
+        moves, alone = borrowed_moves(kinds[self.proxies], seen.n, seen.move, seen.residual)
+        if not seen.has_spread:
             moves = moves._replace(variance=np.ones_like(moves.variance))
-        inside_spread = np.where(moves.variance > 0, moves.variance, spread)
-        ratio = (
-            distance**2 / spread + np.log(spread) - (distance - moves.mean) ** 2 / inside_spread - np.log(inside_spread)
-        )
-        return 0.5 * ratio, int(alone.sum()), has_spread
+        outside = seen.out_variance
+        inside = np.where(moves.variance > 0, moves.variance, outside)
+        distance = seen.distance
+        ratio = distance**2 / outside + np.log(outside) - (distance - moves.mean) ** 2 / inside - np.log(inside)
+        return 0.5 * ratio, int(alone.sum())

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.attacks.quantile_scores import ConformalScores, quantile_scores
+from privaudit.attacks.quantile_scores import FEWEST_POPULATION, ConformalScores, quantile_scores
 from privaudit.attacks.results import check_targets, coin_result, finite_queries
 from privaudit.errors import UnsupportedError
 from privaudit.interfaces import AuditInputs
@@ -32,6 +32,7 @@ class QuantileRegression:
     record_fields: ClassVar[frozenset[str]] = frozenset({"is_population", "features"})
     game: ClassVar[str] = "membership"
     access: ClassVar[Access] = "score"
+    fewest_population: ClassVar[int] = FEWEST_POPULATION
 
     def run(self, inputs: AuditInputs, *, targets: Sequence[int]) -> tuple[AttackResult, ...]:
         """Score every canary of every target.
@@ -42,6 +43,7 @@ class QuantileRegression:
 
         Raises:
             UnsupportedError: if there are too few population records, or no features.
+            DataError: if a feature is not finite, or there are not as many as records.
         """
         check_targets(inputs, targets)
         return tuple(self._result(inputs, int(target)) for target in targets)
@@ -50,7 +52,7 @@ class QuantileRegression:
         """Return scores and calibration of one target, from which thresholds at any level are read."""
         if inputs.features is None:
             raise UnsupportedError("quantile regression looks at the records' features; these inputs hold none.")
-        margin = finite_queries(inputs, "logit_margin").mean(axis=2)[target]
+        margin = finite_queries(inputs, "logit_margin")[target].mean(axis=1)
         design = inputs.design
         return quantile_scores(margin, inputs.features, inputs.labels, design.is_population, seed=design.seed)
 
@@ -58,10 +60,14 @@ class QuantileRegression:
         found = self.scores(inputs, target)
         note = (
             f"thresholds at {_percents()} false positives, by {len(found.calibration)} population records: "
-            f"{', '.join(f'{found.threshold(level):.3g}' for level in NOTED_LEVELS)}; they hold for non-members that are "
+            f"{', '.join(_shown(found.threshold(level)) for level in NOTED_LEVELS)}; they hold for non-members that are "
             "exchangeable with the population"
         )
         return coin_result(self, inputs, target, found.scores, params={}, notes=(note,))
+
+
+def _shown(threshold: float) -> str:
+    return f"{threshold:.3g}" if np.isfinite(threshold) else "none (too few records)"
 
 
 def _percents() -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from privaudit.attacks.blind import one_thread
 from privaudit.attacks.shadow_fit import Bools, Floats
 from privaudit.errors import UnsupportedError
-from privaudit.validate import check_probability
+from privaudit.validate import check_finite_features, check_probability, check_same_length
 
 HIGH = 0.9
 FEWEST_POPULATION = 40
@@ -67,10 +67,13 @@ def quantile_scores(
 
     Raises:
         UnsupportedError: if there are fewer than 40 population records.
+        DataError: if a feature is not finite, or the arrays do not fit.
 
     Source: Bertran et al., "Scalable Membership Inference Attacks via Quantile Regression", NeurIPS 2023, section 3;
     conformal quantiles: Romano, Patterson, Candès, NeurIPS 2019.
     """
+    check_same_length(margin=margin, features=features, labels=labels, is_population=is_population)
+    check_finite_features(features)
     population = np.flatnonzero(is_population)
     if len(population) < FEWEST_POPULATION:
         raise UnsupportedError(

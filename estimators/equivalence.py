@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 from privaudit.errors import ConfigError, DataError, ShapeError, UnsupportedError
 from privaudit.validate import check_probability
 
-MOST_DIFFERENCES = 1000  # the exact distribution of their signed ranks has n (n + 1) + 1 values
+MOST_DIFFERENCES = 300  # the exact distribution of their signed ranks has n (n + 1) + 1 values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def equivalence_test(differences: ArrayLike, margin: float, confidence: float) -
         ShapeError: if the differences are not one-dimensional.
         DataError: if one is NaN or infinite.
         ConfigError: if margin or confidence is out of range.
-        UnsupportedError: if there are fewer than two differences, or more than 1,000.
+        UnsupportedError: if there are fewer than two differences, or more than 300.
 
     Source: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 1987; Wilcoxon, Biometrics Bulletin 1945.
 
@@ -109,7 +109,7 @@ def signed_rank_p_value(differences: ArrayLike) -> float:
     Raises:
         ShapeError: if they are not one-dimensional.
         DataError: if one is NaN or infinite.
-        UnsupportedError: if there are fewer than two, or more than 1,000.
+        UnsupportedError: if there are fewer than two, or more than 300.
 
     Source: Wilcoxon, Biometrics Bulletin 1945; ties: Pratt and Gibbons, Concepts of Nonparametric Theory, 1981.
 

@@ -90,6 +90,7 @@ def make_plan(
                 "its coins; no audit can be made of it. Use exclude: pair."
             )
     records, design, remarks = _records_and_design(config, dataset or _load(config, base), base)
+    _check_population(attacks, design)
     n_controls = len(design.models_with_role(CONTROL))
     if not is_released(design):
         for estimator in estimators:
@@ -109,6 +110,15 @@ def make_plan(
         collectors=collectors,
         manifest=manifest,
     )
+
+
+def _check_population(attacks: Sequence[Attack], design: AuditDesign) -> None:
+    for attack in attacks:
+        wanted, held_out = getattr(attack, "fewest_population", 0), int(design.is_population.sum())
+        if held_out < wanted:
+            raise UnsupportedError(
+                f"attack {attack.name} needs {wanted} population records; design.population holds {held_out} out. Raise it."
+            )
 
 
 def _checked_collectors(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.config import AuditConfig, parse
-from privaudit.errors import StoreError
+from privaudit.errors import CorruptStoreError, StoreError
 from privaudit.estimators import pld_claim
 from privaudit.interfaces import Attack, AuditInputs
 from privaudit.pipeline.looks import ANALYSIS
@@ -65,7 +65,7 @@ def read_inputs(
         groups=records.groups,
         signals={name: folder.read_signal(name, numbers) for name in names},
         usable=models,
-        features=read_features(folder.features) if has_features else None,
+        features=read_features(folder.features, design.n_records) if has_features else None,
     )
 
 
@@ -80,19 +80,29 @@ def store_features(folder: AuditFolder, features: NDArray[np.float32]) -> None:
         save_arrays(folder.features, {"features": features})
 
 
-def read_features(path: Path) -> NDArray[np.float32]:
+def read_features(path: Path, n_records: int) -> NDArray[np.float32]:
     """Read stored features.
+
+    Args:
+        path: the file.
+        n_records: of the design.
 
     Raises:
         StoreError: if they were not stored.
-        CorruptStoreError: if the file is damaged.
+        CorruptStoreError: if the file is damaged, or holds other features.
     """
     if not path.exists():
         raise StoreError(
             f"{path} is missing: an attack looks at the records' features, and no attack did when this audit was run. "
             "Run `privaudit run` with the same config and this attack; no model is trained again."
         )
-    return load_arrays(path)["features"]
+    features = load_arrays(path).get("features")
+    if features is None or features.ndim < 2 or len(features) != n_records:
+        raise CorruptStoreError(
+            f"{path} must hold the features of {n_records} records; it does not. Delete it and run the same "
+            "`privaudit run` command again; no model is trained again."
+        )
+    return features
 
 
 def stored_claim(manifest: Manifest) -> tuple[PrivacyClaim | None, DpSgdParams | None]:

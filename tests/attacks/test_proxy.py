@@ -101,13 +101,31 @@ def test_neither_the_targets_coins_nor_own_in_shadows_change_a_score(
     flipped, changed = coins.copy(), margin.copy()
     flipped[:2] = coins[1::-1]
     changed[1] = 1e6
-    before = Proxy(proxies=proxies).run(make_inputs(make_design(coins), margin), targets=[0])[0].scores
-    after = Proxy(proxies=proxies).run(make_inputs(make_design(flipped), changed), targets=[0])[0].scores
-    np.testing.assert_array_equal(before, after)
+    for targets in ([0, 3, 4], [0]):
+        before = Proxy(proxies=proxies).run(make_inputs(make_design(coins), margin), targets=targets)[0].scores
+        after = Proxy(proxies=proxies).run(make_inputs(make_design(flipped), changed), targets=targets)[0].scores
+        np.testing.assert_array_equal(before, after)
     own = margin.copy()
     own[2:, 5] += 40.0 * coins[2:, 5]  # how record 5 itself moves
     moved = Proxy(proxies=proxies).run(make_inputs(make_design(coins), own), targets=[0])[0].scores
     assert moved[5] == pytest.approx(before[5], abs=1e-6)
+
+
+@pytest.mark.parametrize("models", [range(8), [0, 1, 2, 3, 4, 5, 6]])
+@pytest.mark.parametrize("variance", ["pooled", "per_record"])
+def test_targets_together_get_what_each_gets_alone(draw_coins, make_design, make_inputs, monkeypatch, models, variance):
+    coins = draw_coins("paired", 8, 60)
+    margin = family(np.random.default_rng(0), coins)
+    margin[:6] = np.where(coins[:6] == 0, 1.0, margin[:6])  # without 6 and 7 no OUT shadow differs from another
+    inputs = make_inputs(make_design(coins), margin, models=list(models))
+    attack, targets = Proxy(variance=variance), [6, 1, 4]
+    alone = [attack.run(inputs, targets=[target])[0] for target in targets]
+    for numbers in (1 << 20, 120):
+        monkeypatch.setattr("privaudit.attacks.proxy.GROUP_NUMBERS", numbers)
+        for one, other in zip(alone, attack.run(inputs, targets=targets), strict=True):
+            np.testing.assert_allclose(one.scores, other.scores, rtol=1e-9, atol=1e-9)
+            assert (one.target, one.notes) == (other.target, other.notes)
+    assert any("unit" in note for note in alone[0].notes) and not any("unit" in note for note in alone[1].notes)
 
 
 def test_constant_signals_single_shadows_and_lonely_classes(draw_coins, make_design, make_inputs):
@@ -125,6 +143,9 @@ def test_constant_signals_single_shadows_and_lonely_classes(draw_coins, make_des
     lonely = type(inputs)(design=inputs.design, labels=labels, signals=inputs.signals, usable=inputs.usable)
     (result,) = Proxy(proxies="class").run(lonely, targets=[0])
     assert result.notes == ("1 records are the only ones of their class: all records served as their proxies",)
+    one = draw_coins("paired", 8, 1)
+    with pytest.raises(UnsupportedError, match="proxies are other records"):
+        Proxy().run(make_inputs(make_design(one), np.zeros((8, 1))), targets=[0])
     with pytest.raises(UnsupportedError, match="60 records lack one"):
         Proxy().run(make_inputs(make_design(coins), np.zeros(coins.shape), models=[0, 1]), targets=[0])
     for params in ({"proxies": "image"}, {"variance": "none"}):

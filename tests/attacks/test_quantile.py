@@ -7,7 +7,7 @@ from scipy.stats import binom
 from privaudit.attacks import LossThreshold, QuantileRegression
 from privaudit.attacks.quantile import achieved_rates
 from privaudit.attacks.quantile_scores import quantile_scores
-from privaudit.errors import UnsupportedError
+from privaudit.errors import DataError, UnsupportedError
 from privaudit.estimators import auc, conformal_region
 
 
@@ -77,12 +77,18 @@ def test_constant_signals_images_many_classes_and_too_few_records(draw_coins, ma
     constant = make_inputs(make_design(coins, n_population=40), np.full((4, 100), 0.5))
     (result,) = QuantileRegression().run(constant, targets=[0])
     assert np.isfinite(result.scores).all() and np.ptp(result.scores) == 0
+    assert "by 20 population records: none (too few records), 0, 0;" in result.notes[0]
     rng = np.random.default_rng(0)
     images = rng.random((400, 2, 3, 3)).astype(np.float32)
     found = quantile_scores(rng.standard_normal(400), images, np.arange(400), np.arange(400) < 80, seed=0)
     assert np.isfinite(found.scores).all() and len(found.calibration) == 40
     with pytest.raises(UnsupportedError, match=r"needs 40 population records.*there are 39"):
         QuantileRegression().run(make_inputs(make_design(coins, n_population=39), np.zeros((4, 99))), targets=[0])
+    for bad, message in ((np.nan, "must be finite"), (np.inf, "must be finite")):
+        with pytest.raises(DataError, match=message):
+            quantile_scores(np.zeros(80), np.full((80, 2), bad), np.zeros(80, dtype=int), np.arange(80) < 60, seed=0)
+    with pytest.raises(DataError, match="same number of rows"):
+        quantile_scores(np.zeros(80), np.zeros((79, 2)), np.zeros(80, dtype=int), np.arange(80) < 60, seed=0)
     blind = type(constant)(
         design=constant.design, labels=constant.labels, signals=constant.signals, usable=constant.usable
     )

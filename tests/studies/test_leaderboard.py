@@ -44,6 +44,9 @@ def test_every_stored_figure_is_found_again(quick):
     for key, found in rows.items():
         for value, name in zip(found, ("auc", "tpr_1", "tpr_01"), strict=True):
             mean, deviation = stored[key][name]
+            assert (value is None) == (mean is None)
+            if value is None:  # fewer than 1,000 non-members
+                continue
             assert abs(value - mean) <= factor * deviation + 1e-4, (key, name, value, mean, factor * deviation)
 
 
@@ -51,7 +54,7 @@ def test_every_stored_figure_is_found_again(quick):
 def test_the_quick_study_meets_its_checks_and_holds_finite_numbers(quick):
     assert all(check.is_met for check in quick.checks), [check for check in quick.checks if not check.is_met]
     (table,) = quick.tables
-    assert np.isfinite([cell for row in table.rows for cell in row[2:]]).all()
+    assert np.isfinite([cell for row in table.rows for cell in row[2:6]]).all()
 
 
 def test_every_attack_of_an_outsider_takes_part():

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import isnan
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,4 +130,5 @@ def _table(name: str, played: Sequence[Played]) -> StudyTable:
 
 def _row(attack: str, models: Cell, found: Sequence[Figures]) -> tuple[Cell, ...]:
     means = [mean_of([figures[place] for figures in found]) for place in range(3)]
-    return attack, models, *(round(number, 4) for mean in means for number in (mean.value, mean.half_width))
+    cells = [number for mean in means for number in (mean.value, mean.half_width)]
+    return attack, models, *(None if isnan(cell) else round(cell, 4) for cell in cells)  # too few non-members
