@@ -97,7 +97,13 @@ def test_parameters_arrive():
         ),
         (create_attack, "one_run", {}, "attack must be one of", "attacks.one_run"),
         (create_estimator, "onerun", {}, "got 'onerun'. Did you mean one_run", "estimators.onerun"),
-        (create_attack, "lira", {"varianse": 1}, "it has mode, variance.*Did you mean variance", "attacks.lira.varianse"),
+        (
+            create_attack,
+            "lira",
+            {"varianse": 1},
+            "it has mode, variance.*Did you mean variance",
+            "attacks.lira.varianse",
+        ),
         (
             create_attack,
             "lira",

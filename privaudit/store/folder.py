@@ -16,7 +16,17 @@ from privaudit.types import SignalTable
 from privaudit.types.design import FIRST_CONTROL, RELEASED
 
 _OURS = frozenset(
-    {".gitignore", "manifest.json", "design.safetensors", "features.safetensors", "logs", "models", "played", "signals", "timings.json"}
+    {
+        ".gitignore",
+        "manifest.json",
+        "design.safetensors",
+        "features.safetensors",
+        "logs",
+        "models",
+        "played",
+        "signals",
+        "timings.json",
+    }
     | {f"report.{ending}" for ending in ("json", "html", "md")}
 )
 
