@@ -87,6 +87,7 @@ class PopulationAttack:
     record_fields: ClassVar[frozenset[str]] = frozenset({"is_population", "label"})
     game: ClassVar[str] = "membership"
     access: ClassVar[Access] = "score"
+    fewest_population: ClassVar[int] = 1
     compared_with: Literal["everything", "own_class"] = "everything"
 
     def __post_init__(self) -> None:

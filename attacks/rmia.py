@@ -117,6 +117,11 @@ class Rmia:
         check_share("a", self.a, self.mode)
         check_n_references(self.n_references)
 
+    @property
+    def fewest_population(self) -> int:
+        """Population records without which there is no score; asked for before training."""
+        return 1 if self.score == "population_share" else 0
+
     def run(self, inputs: AuditInputs, *, targets: Sequence[int]) -> tuple[AttackResult, ...]:
         """Score every canary of every target.
 

@@ -41,7 +41,7 @@ def _inputs(design, margin, *, models=None, leave_out=()):
     n_models, n_records = margin.shape
     return AuditInputs(
         design=design,
-        labels=np.zeros(n_records, dtype=np.int64),
+        labels=np.arange(n_records) % 3,
         signals={
             name: SignalTable(
                 name=name,

@@ -18,12 +18,14 @@ from privaudit.pipeline.primary import check_primary, choose_primary
 from privaudit.registry import create_attack, list_methods
 
 VARIANTS = {
-    "lira": [{"variance": "per_record"}, {"variance": "pooled"}],
+    "lira": [{"variance": "per_record"}, {"variance": "pooled"}, {"mode": "offline"}, {"centre": "median"}],
     "rmia": [{"score": "log_ratio"}, {"score": "population_share"}, {"mode": "offline"}],
     "base": [{}, {"mode": "offline"}],
     "population": [{}, {"compared_with": "own_class"}],
     "reference": [{}, {"distribution": "rank"}],
     "modified_entropy": [{}, {"thresholds": "global"}],
+    "nig": [{}, {"mode": "offline"}],
+    "proxy": [{}, {"proxies": "class"}],
 }
 ATTACKS = [(method.name, params) for method in list_methods("attack") for params in VARIANTS.get(method.name, [{}])]
 N_MODELS, REDRAWS = (4, 8, 16, 64), 10
