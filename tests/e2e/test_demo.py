@@ -133,7 +133,13 @@ def test_three_attacks_with_intervals_and_bounds(report):
     for attack in ("loss", "lira", "rmia"):
         finding = found[f"{attack}-0"]
         metrics = {(m["name"], m["at"]): m for m in finding["metrics"]}
-        assert set(metrics) == {("auc", None), ("tpr_at_fpr", 0.001), ("tpr_at_fpr", 0.01), ("tpr_at_fpr", 0.1)}
+        measured = {("auc", None), ("tpr_at_fpr", 0.001), ("tpr_at_fpr", 0.01), ("tpr_at_fpr", 0.1)}
+        worth = {("ppv", prior) for prior in (0.01, 0.1, 0.5)} | {
+            ("tpr_at_shadow_threshold", at) for at in (0.001, 0.01)
+        }
+        by_chance = metrics.pop(("worst_record_fpr_by_chance", 0.01))
+        assert 0.1 < by_chance["value"] < 0.9 and by_chance["rule"]
+        assert set(metrics) == measured | worth | {("calibrated_tpr", 0.01), ("worst_record_fpr", 0.01)}
         for metric in metrics.values():
             assert metric["lower"] <= metric["value"] <= metric["upper"]
             assert metric["rule"] and metric["confidence"] == 0.95
