@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from privaudit.attacks.results import check_targets, coin_result, finite_signal
-from privaudit.attacks.shadow_fit import Floats, ShadowFits, left_out
+from privaudit.attacks.shadow_fit import Floats, ShadowFits, left_out, shadow_fits
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
 from privaudit.types.design import Access
@@ -27,7 +27,7 @@ def calibrated_scores(fits: ShadowFits) -> Floats:
         ``(n_targets, n_records)``.
 
     Raises:
-        UnsupportedError: if a record lacks such a shadow, or has no other.
+        UnsupportedError: if a record lacks such a shadow.
     """
     scores = np.empty((len(fits.targets), fits.values.shape[1]))
     for block in fits.blocks():
@@ -57,20 +57,13 @@ class DifficultyCalibration:
             targets: numbers of the models to attack.
 
         Raises:
-            UnsupportedError: if a canary lacks a reference with or without it.
+            UnsupportedError: if a canary lacks a reference that was not trained on it.
         """
         check_targets(inputs, targets)
-        design, canaries = inputs.design, inputs.design.coin_records
-        fits = ShadowFits(
-            values=finite_signal(inputs, "negative_loss")[:, canaries],
-            is_in=design.is_in[:, canaries].astype(bool),
-            pair=design.pair,
-            usable=inputs.usable,
-            targets=targets,
-        )
-        every = np.zeros((len(targets), design.n_records))
-        every[:, canaries] = calibrated_scores(fits)
+        pair = inputs.design.pair
+        values = finite_signal(inputs, "negative_loss")[:, inputs.design.coin_records]
+        scores = calibrated_scores(shadow_fits(inputs, values, targets, sides="out"))
         return tuple(
-            coin_result(self, inputs, int(target), row, params={}, left_out=left_out(design.pair, int(target), "pair"))
-            for target, row in zip(targets, every, strict=True)
+            coin_result(self, inputs, int(target), row, params={}, left_out=left_out(pair, int(target), "pair"))
+            for target, row in zip(targets, scores, strict=True)
         )

@@ -1,96 +1,54 @@
-"""LiRA by an attacker who does not know the target's hyperparameters: those of the shadows most like the target are taken.
+"""LiRA by an attacker who does not know the target's hyperparameters: shadows of one variant of the recipe are chosen.
 
-The design says which variant of the recipe each shadow model was trained with. Here every data set was trained with one
-variant, not with all of them as on the grid of `grid_lira`: a variant's divergence from the target is the mean over its own
-shadows, each compared with the target on the shadow's own members. The target's own variant is not looked at.
+The design says which variant each shadow model was trained with (`AuditDesign.variant`: models of one variant share their
+hyperparameters). The target's own variant is not looked at, so it may be any: how variants are judged is in `variant_choice`.
+Both models of a pair should be of one variant, so that every pair gives a shadow on each side.
 
-Source: Pradhan, Jälkö, Tobaben, Honkela, SaTML 2025 (arXiv 2502.06374): KL-LiRA. One variant per data set is ours.
+Source: Pradhan, Jälkö, Tobaben, Honkela, SaTML 2025 (arXiv 2502.06374): KL-LiRA, ACC-LiRA. One variant per data set is ours.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from privaudit.attacks.hyperparameter_selection import choose_candidate, member_divergence, member_moments
-from privaudit.attacks.lira import Variance, lira_scores
+from privaudit.attacks.hyperparameter_selection import choose_candidate
+from privaudit.attacks.lira import Variance, lira_scores, variance_notes
 from privaudit.attacks.results import check_targets, coin_result, finite_signal
-from privaudit.attacks.shadow_fit import Bools, Floats, ShadowFits, left_out
+from privaudit.attacks.shadow_fit import Floats, left_out, shadow_fits
+from privaudit.attacks.variant_choice import Integers, Shadows, shadows_of, variant_accuracy, variant_divergence
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
 from privaudit.types.design import Access
 
-Selection = Literal["kl"]
+Selection = Literal["kl", "accuracy", "oracle"]
 
 FEWEST_SHADOWS = 4  # of a variant: two pairs
-
-
-class Shadows(NamedTuple):
-    """The models that may serve as shadows.
-
-    Attributes:
-        models: ``(n_shadows,)`` their rows.
-        variant: ``(n_shadows,)`` the variant of the recipe that each was trained with.
-        usable: ``(n_targets, n_shadows)`` False for a target itself and its complement.
-    """
-
-    models: NDArray[np.int64]
-    variant: NDArray[np.int64]
-    usable: Bools
-
-
-def variant_divergence(
-    target_values: Floats, shadow_values: Floats, is_in: Bools, variant: NDArray[np.int64], usable: Bools
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Return how far the shadows of every variant are from every target, on the shadows' own members.
-
-    Args:
-        target_values: ``(n_targets, n_records)`` the targets' signals.
-        shadow_values: ``(n_shadows, n_records)`` the shadows'.
-        is_in: ``(n_shadows, n_records)`` True for the shadows' members.
-        variant: ``(n_shadows,)`` the variant of each.
-        usable: ``(n_targets, n_shadows)`` True for the shadows to compare a target with.
-
-    Returns:
-        ``(n_targets, n_variants)`` mean of KL(target || shadow), and the numbers of usable shadows; variants in the order
-        of their numbers, 0 where a target has no shadow of one.
-
-    Raises:
-        UnsupportedError: if a shadow has no member.
-
-    >>> values, members = np.array([[1.0, 3.0], [1.0, 3.0], [4.0, 6.0]]), np.ones((3, 2), dtype=bool)
-    >>> variant_divergence(values[:1], values, members, np.array([0, 0, 5]), np.array([[False, True, True]]))
-    (array([[0. , 4.5]]), array([[1, 1]]))
-    """
-    means, variances = member_moments(target_values, is_in)
-    own = [member_moments(shadow_values[[row]], is_in[[row]]) for row in range(len(is_in))]
-    own_means, own_variances = (np.concatenate(part, axis=1) for part in zip(*own, strict=True))
-    divergence = np.where(usable, member_divergence(means, variances, own_means, own_variances), 0.0)
-    belongs = variant[:, None] == np.unique(variant)
-    counts = usable.astype(np.int64) @ belongs
-    return divergence @ belongs / np.maximum(counts, 1), counts
+HOW = {"kl": "chosen by divergence", "accuracy": "chosen by accuracy", "oracle": "stated"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KlLira:
-    """Likelihood-ratio attack on the logit margin, with shadows of the variant most like the target.
+    """Likelihood-ratio attack on the logit margin, with shadows of one variant of the recipe.
 
     Attributes:
-        selection: ``kl``: by the Kullback-Leibler divergence of normal fits to the signals of the shadows' members.
+        selection: ``kl`` (default): the variant most like the target, by the Kullback-Leibler divergence of normal fits to
+            the signals of the shadows' members. ``accuracy``: the variant whose shadows are the most accurate on records
+            that they were not trained on. ``oracle``: the one that ``variant`` states.
+        variant: of the targets, for ``oracle`` alone.
         variance: ``per_record`` (default) or ``pooled``, as of `Lira`.
 
     Source: Pradhan et al., SaTML 2025; Carlini et al., S&P 2022.
     """
 
     name: ClassVar[str] = "kl_lira"
-    signals: ClassVar[frozenset[str]] = frozenset({"logit_margin"})
     record_fields: ClassVar[frozenset[str]] = frozenset()
     game: ClassVar[str] = "membership"
     access: ClassVar[Access] = "score"
     selection: Selection = "kl"
+    variant: int | None = None
     variance: Variance = "per_record"
 
     def __post_init__(self) -> None:
@@ -98,6 +56,18 @@ class KlLira:
         for key, known in {"selection": get_args(Selection), "variance": get_args(Variance)}.items():
             if getattr(self, key) not in known:
                 raise ConfigError(f"{key} must be {' or '.join(known)}; got {getattr(self, key)!r}.", key=key)
+        if self.selection != "oracle" and self.variant is not None:
+            raise ConfigError("variant is for selection: oracle alone; leave it out.", key="variant")
+        if self.selection == "oracle" and (type(self.variant) is not int or self.variant < 0):
+            raise ConfigError(
+                f"selection: oracle needs variant, the number of the targets' own, 0 or above; got {self.variant!r}.",
+                key="variant",
+            )
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """The signals read: the logit margin, and for the choice by accuracy what was predicted right."""
+        return frozenset({"logit_margin", "correct"} if self.selection == "accuracy" else {"logit_margin"})
 
     def run(self, inputs: AuditInputs, *, targets: Sequence[int]) -> tuple[AttackResult, ...]:
         """Score every canary of every target.
@@ -108,8 +78,9 @@ class KlLira:
             targets: numbers of the models to attack.
 
         Raises:
-            UnsupportedError: if there are several variants and one has fewer than four shadows, or if a canary has no
-                shadow of the chosen one on a side.
+            ConfigError: if there are several variants, and the stated one is none of them.
+            UnsupportedError: if there are several variants and one that may be chosen has fewer than four shadows, or if a
+                canary has no shadow of the chosen one on a side.
         """
         check_targets(inputs, targets)
         values = finite_signal(inputs, "logit_margin")[:, inputs.design.coin_records]
@@ -127,60 +98,62 @@ class KlLira:
 
     def _chosen(self, inputs: AuditInputs, values: Floats, targets: Sequence[int]) -> tuple[list[int], list[str]]:
         """Return each target's variant, and what to say of it."""
-        shadows = _shadows(inputs, targets)
-        known = np.unique(shadows.variant)
+        shadows = shadows_of(inputs, targets)
+        known, counts = np.unique(shadows.variant), shadows.counts()
         if len(known) < 2:
-            same = "all shadow models have the same hyperparameters: nothing was chosen, this is lira"
-            return [int(variant) for variant in known[:1]] * len(targets), [same] * len(targets)
-        is_in = inputs.design.is_in[np.ix_(shadows.models, inputs.design.coin_records)].astype(bool)
-        rows = np.asarray(targets, dtype=np.int64)
-        divergence, counts = variant_divergence(
-            values[rows], values[shadows.models], is_in, shadows.variant, shadows.usable
-        )
-        _check_enough(counts, known, rows)
-        chosen = known[choose_candidate(divergence, counts > 0)].tolist()
+            return [int(known[0])] * len(targets), [self._alike(int(known[0]))] * len(targets)
+        if self.variant is not None and self.variant not in known:
+            raise ConfigError(
+                f"variant must be one of the shadows', {known.tolist()}; got {self.variant}.", key="variant"
+            )
+        may = counts > 0 if self.variant is None else np.broadcast_to(known == self.variant, counts.shape)
+        _check_enough(np.where(may, counts, FEWEST_SHADOWS), known, targets)
+        chosen = known[choose_candidate(self._distance(inputs, values, targets, shadows), may)].tolist()
         among = (counts > 0).sum(axis=1).tolist()
         return chosen, [
-            f"hyperparameters chosen by divergence: variant {one} of the recipe, among {many}"
+            f"hyperparameters {HOW[self.selection]}: variant {one} of the recipe, among {many}"
             for one, many in zip(chosen, among, strict=True)
         ]
 
+    def _distance(self, inputs: AuditInputs, values: Floats, targets: Sequence[int], shadows: Shadows) -> Floats:
+        """Return ``(n_targets, n_variants)``: the least is chosen."""
+        is_in = inputs.design.is_in[np.ix_(shadows.models, inputs.design.coin_records)].astype(bool)
+        if self.selection == "kl":
+            rows = np.asarray(targets, dtype=np.int64)
+            return variant_divergence(values[rows], values[shadows.models], is_in, shadows)
+        if self.selection == "accuracy":
+            is_correct = finite_signal(inputs, "correct")[np.ix_(shadows.models, inputs.design.coin_records)]
+            return -variant_accuracy(is_correct, is_in, shadows)
+        return np.zeros(shadows.counts().shape)
+
+    def _alike(self, variant: int) -> str:
+        stated = "" if self.variant in (None, variant) else f"; variant {self.variant} was stated, theirs is {variant}"
+        return f"all shadow models have the same hyperparameters: nothing was chosen, this is lira{stated}"
+
     def _scored(
-        self, inputs: AuditInputs, values: Floats, served: NDArray[np.int64], targets: Sequence[int]
+        self, inputs: AuditInputs, values: Floats, served: Integers, targets: Sequence[int]
     ) -> list[tuple[Floats, str]]:
-        fits = ShadowFits(
-            values=values,
-            is_in=inputs.design.is_in[:, inputs.design.coin_records].astype(bool),
-            pair=inputs.design.pair,
-            usable=served,
-            targets=targets,
-        )
+        fits = shadow_fits(inputs, values, targets, usable=served)
         scores, rules = lira_scores(fits, variance=self.variance)
         return list(zip(scores, rules, strict=True))
 
     def _result(self, inputs: AuditInputs, target: int, scores: Floats, used: str, note: str) -> AttackResult:
-        every = np.zeros(inputs.design.n_records)
-        every[inputs.design.coin_records] = scores
-        wanting = f"variance used: {used}, for want of spread among the shadow models"
         return coin_result(
             self,
             inputs,
             target,
-            every,
-            params={"selection": self.selection, "variance": self.variance},
+            scores,
+            params=self._params(),
             left_out=left_out(inputs.design.pair, target, "pair"),
-            notes=(note,) if used == self.variance else (note, wanting),
+            notes=(note, *variance_notes(used, self.variance)),
         )
 
-
-def _shadows(inputs: AuditInputs, targets: Sequence[int]) -> Shadows:
-    models = inputs.usable[inputs.design.is_trained[inputs.usable]]
-    absent = [left_out(inputs.design.pair, int(target), "pair") for target in targets]
-    usable = np.array([~np.isin(models, out) for out in absent], dtype=bool).reshape(len(targets), len(models))
-    return Shadows(models, inputs.design.variant[models], usable)
+    def _params(self) -> dict[str, Any]:
+        stated = {} if self.variant is None else {"variant": self.variant}
+        return {"selection": self.selection, **stated, "variance": self.variance}
 
 
-def _of_variant(inputs: AuditInputs, variant: int) -> NDArray[np.int64]:
+def _of_variant(inputs: AuditInputs, variant: int) -> Integers:
     return np.asarray(inputs.usable[inputs.design.variant[inputs.usable] == variant])
 
 
@@ -190,8 +163,8 @@ def _extra(inputs: AuditInputs, target: int, variant: int) -> tuple[int, ...]:
     return tuple(np.setdiff1d(own, _of_variant(inputs, variant)).tolist())
 
 
-def _check_enough(counts: NDArray[np.int64], known: NDArray[np.int64], targets: NDArray[np.int64]) -> None:
-    few = np.argwhere((counts > 0) & (counts < FEWEST_SHADOWS))
+def _check_enough(counts: Integers, known: Integers, targets: Sequence[int]) -> None:
+    few = np.argwhere(counts < FEWEST_SHADOWS)
     if len(few):
         target, variant = few[0]
         raise UnsupportedError(

@@ -14,7 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.attacks.results import check_targets, coin_result, finite_queries
-from privaudit.attacks.shadow_fit import BlockFit, Centre, Exclude, Floats, ShadowFits, SideFit, fit_side, left_out
+from privaudit.attacks.shadow_fit import (
+    BlockFit,
+    Bools,
+    Centre,
+    Exclude,
+    Floats,
+    ShadowFits,
+    SideFit,
+    Sides,
+    fit_side,
+    left_out,
+    shadow_fits,
+)
 from privaudit.attacks.whiten import whitened
 from privaudit.errors import ConfigError
 from privaudit.interfaces import AuditInputs
@@ -78,8 +90,21 @@ def side_variance(fit: SideFit, totals: SideTotals, *, variance: Variance) -> Fl
     return np.where(fit.residual > 0, fit.residual / fit.n, pooled)
 
 
+def variance_or_unit(fit: SideFit, totals: SideTotals, has_spread: Bools, *, variance: Variance) -> Floats:
+    """Return one side's variances, 1 for targets whose shadows have no spread.
+
+    Args:
+        fit: the side, ``(n_targets, n_records)``.
+        totals: its sums over all records.
+        has_spread: ``(n_targets,)``; where True the totals' residual must not be 0.
+        variance: see `side_variance`.
+    """
+    safe = totals._replace(residual=np.where(has_spread, totals.residual, 1.0), freedom=np.maximum(totals.freedom, 1))
+    return np.where(has_spread[..., None], side_variance(fit, safe, variance=variance), 1.0)
+
+
 def log_likelihood_ratio(
-    observed: Floats, inside: SideFit, outside: SideFit, totals: tuple[SideTotals, SideTotals], *, variance: Variance
+    observed: Floats, inside: SideFit, outside: SideFit, totals: Sequence[SideTotals], *, variance: Variance
 ) -> Floats:
     """Return log N(observed; IN) - log N(observed; OUT) of every record, never exponentiated.
 
@@ -87,7 +112,7 @@ def log_likelihood_ratio(
         observed: ``(n_targets, n_records)`` the targets' signals.
         inside: the shadows that trained on each record.
         outside: those that did not.
-        totals: of both sides. Where one of them has no spread at any record both get unit variances, so that the sides
+        totals: of IN and OUT. Where one of them has no spread at any record both get unit variances, so that the sides
             stay comparable.
         variance: see `side_variance`.
 
@@ -97,8 +122,7 @@ def log_likelihood_ratio(
     parts = []
     has_spread = (totals[0].residual > 0) & (totals[1].residual > 0)
     for fit, total in zip((inside, outside), totals, strict=True):
-        safe = total._replace(residual=np.where(has_spread, total.residual, 1.0), freedom=np.maximum(total.freedom, 1))
-        spread = np.where(has_spread[..., None], side_variance(fit, safe, variance=variance), 1.0)
+        spread = variance_or_unit(fit, total, has_spread, variance=variance)
         parts.append(-0.5 * (fit.distance(observed) ** 2 / spread + np.log(spread)))
     return np.asarray(parts[0] - parts[1])
 
@@ -114,9 +138,7 @@ def one_sided(observed: Floats, outside: SideFit, totals: SideTotals, *, varianc
         totals: of that side; without any spread the deviation is 1.
         variance: see `side_variance`.
     """
-    has_spread = totals.residual > 0
-    safe = totals._replace(residual=np.where(has_spread, totals.residual, 1.0), freedom=np.maximum(totals.freedom, 1))
-    spread = np.where(has_spread[..., None], side_variance(outside, safe, variance=variance), 1.0)
+    spread = variance_or_unit(outside, totals, totals.residual > 0, variance=variance)
     return np.asarray(outside.distance(observed) / np.sqrt(spread))
 
 
@@ -126,7 +148,7 @@ def lira_scores(
     """Score every record of every target.
 
     Args:
-        fits: the shadows.
+        fits: the shadows, for ``online`` on both sides.
         mode: ``online`` compares IN with OUT shadows, ``offline`` looks at OUT shadows alone.
         variance: see `side_variance`.
 
@@ -134,28 +156,33 @@ def lira_scores(
         ``(n_targets, n_records)`` scores, and for each target the variance rule used.
 
     Raises:
-        UnsupportedError: if a record has no shadow on a side.
+        UnsupportedError: if a record has no shadow on a side that is fitted.
     """
     blocks = fits.blocks()
     totals = totals_of(blocks)
     scores = np.empty((len(fits.targets), fits.values.shape[1]))
     for block in blocks:
         scores[:, block.records] = _block_scores(block, totals, mode, variance)
-    sides = totals if mode == "online" else totals[1:]
+    sides = totals if mode == "online" else totals[-1:]
     return scores, [_rule(sides, target, variance) for target in range(len(fits.targets))]
 
 
-def totals_of(blocks: Iterable[BlockFit]) -> tuple[SideTotals, SideTotals]:
-    """Sum both sides up over all records, block after block."""
-    parts = [(total_of(block.inside), total_of(block.outside)) for block in blocks]
-    inside, outside = zip(*parts, strict=True)
-    return added(inside), added(outside)
+def totals_of(blocks: Iterable[BlockFit]) -> tuple[SideTotals, ...]:
+    """Sum every fitted side up over all records, block after block: IN and OUT, or OUT alone."""
+    parts = [[total_of(fit) for fit in block.sides] for block in blocks]
+    return tuple(added(side) for side in zip(*parts, strict=True))
 
 
-def _block_scores(block: BlockFit, totals: tuple[SideTotals, SideTotals], mode: Mode, variance: Variance) -> Floats:
+def variance_notes(used: str, wanted: str) -> tuple[str, ...]:
+    """Say so where the shadows' spread did not allow the variance that was asked for."""
+    return () if used == wanted else (f"variance used: {used}, for want of spread among the shadow models",)
+
+
+def _block_scores(block: BlockFit, totals: Sequence[SideTotals], mode: Mode, variance: Variance) -> Floats:
     if mode == "offline":
-        return one_sided(block.observed, block.outside, totals[1], variance=variance)
-    return log_likelihood_ratio(block.observed, block.inside, block.outside, totals, variance=variance)
+        return one_sided(block.observed, block.outside, totals[-1], variance=variance)
+    inside, outside = block.sides
+    return log_likelihood_ratio(block.observed, inside, outside, totals, variance=variance)
 
 
 def _rule(sides: Sequence[SideTotals], target: int, variance: Variance) -> str:
@@ -220,7 +247,7 @@ class Lira:
             targets: numbers of the models to attack.
 
         Raises:
-            UnsupportedError: if a canary has no shadow on a side.
+            UnsupportedError: if a canary has no shadow on a side that is looked at: OUT, and online IN.
         """
         check_targets(inputs, targets)
         (signal,) = self.signals
@@ -233,15 +260,8 @@ class Lira:
         return tuple(self._result(inputs, int(t), *one) for t, one in zip(targets, scored, strict=True))
 
     def _scores(self, inputs: AuditInputs, values: Floats, targets: Sequence[int]) -> tuple[Floats, list[str]]:
-        fits = ShadowFits(
-            values=values,
-            is_in=inputs.design.is_in[:, inputs.design.coin_records].astype(bool),
-            pair=inputs.design.pair,
-            usable=inputs.usable,
-            targets=targets,
-            exclude=self.exclude,
-            centre=self.centre,
-        )
+        sides: Sides = "both" if self.mode == "online" else "out"
+        fits = shadow_fits(inputs, values, targets, exclude=self.exclude, centre=self.centre, sides=sides)
         return lira_scores(fits, mode=self.mode, variance=self.variance)
 
     def _views(self, inputs: AuditInputs, values: Floats, target: int) -> tuple[Floats, str]:
@@ -252,12 +272,9 @@ class Lira:
         return np.sum(scores, axis=0)[0], max((rule[0] for rule in rules), key=[OWN, POOLED, SOME_POOLED, UNIT].index)
 
     def _result(self, inputs: AuditInputs, target: int, scores: Floats, used: str) -> AttackResult:
-        every = np.zeros(inputs.design.n_records)
-        every[inputs.design.coin_records] = scores
         out = left_out(inputs.design.pair, target, self.exclude)
-        wanting = f"variance used: {used}, for want of spread among the shadow models"
-        notes = () if used == self.variance else (wanting,)
-        return coin_result(self, inputs, target, every, params=self._params(), left_out=out, notes=notes)
+        notes = variance_notes(used, self.variance)
+        return coin_result(self, inputs, target, scores, params=self._params(), left_out=out, notes=notes)
 
     def _params(self) -> dict[str, Any]:
         """The variance and what was left out always, other options where they are not the usual ones."""

@@ -18,6 +18,7 @@ from privaudit.errors import ConfigError, DataError, ShapeError, UnsupportedErro
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
 from privaudit.types.design import Access
+from privaudit.types.report import RECORD_RISK
 
 SIGNAL = "negative_loss_trace"
 LEAST_POINTS = 2  # of a trace with a spread
@@ -120,7 +121,7 @@ class LossTraceRange:
     name: ClassVar[str] = "lt_iqr"
     signals: ClassVar[frozenset[str]] = frozenset({SIGNAL})
     record_fields: ClassVar[frozenset[str]] = frozenset()
-    game: ClassVar[str] = "membership"
+    game: ClassVar[str] = RECORD_RISK
     access: ClassVar[Access] = "score"
 
     def run(self, inputs: AuditInputs, *, targets: Sequence[int]) -> tuple[AttackResult, ...]:

@@ -80,7 +80,7 @@ class ModifiedEntropy:
     """Minus the log of the modified entropy, less the threshold of the record's class.
 
     Attributes:
-        thresholds: ``own_class`` (default), or ``global``: the signal itself, which needs no shadow models.
+        thresholds: ``class`` (default), or ``global``: the signal itself, which needs no shadow models.
 
     Source: Song, Mittal, "Systematic Evaluation of Privacy Risks of Machine Learning Models", USENIX Security 2021,
     sections 3.1 and 3.2. The logarithm orders records as the entropy does; differences from a threshold are ratios.
@@ -91,12 +91,12 @@ class ModifiedEntropy:
     record_fields: ClassVar[frozenset[str]] = frozenset({"label"})
     game: ClassVar[str] = "membership"
     access: ClassVar[Access] = "score"
-    thresholds: Literal["own_class", "global"] = "own_class"
+    thresholds: Literal["class", "global"] = "class"
 
     def __post_init__(self) -> None:
         """Refuse unknown options."""
-        if self.thresholds not in ("own_class", "global"):
-            raise ConfigError(f"thresholds must be own_class or global; got {self.thresholds!r}.", key="thresholds")
+        if self.thresholds not in ("class", "global"):
+            raise ConfigError(f"thresholds must be class or global; got {self.thresholds!r}.", key="thresholds")
 
     def run(self, inputs: AuditInputs, *, targets: Sequence[int]) -> tuple[AttackResult, ...]:
         """Score every canary of every target.
@@ -113,11 +113,11 @@ class ModifiedEntropy:
         params, results = {"thresholds": self.thresholds}, []
         for target in targets:
             scores, out = values[target].copy(), left_out(design.pair, int(target), "pair")
-            if self.thresholds == "own_class":
+            if self.thresholds == "class":
                 shadows, canaries = np.setdiff1d(inputs.usable, out), design.coin_records
                 cells = np.ix_(shadows, canaries)
                 is_in = design.is_in[cells].astype(bool)
                 scores[canaries] -= class_thresholds(values[cells], is_in, inputs.labels[canaries])
-            used = out if self.thresholds == "own_class" else []
+            used = out if self.thresholds == "class" else []
             results.append(coin_result(self, inputs, int(target), scores, params=params, left_out=used))
         return tuple(results)

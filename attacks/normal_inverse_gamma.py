@@ -17,9 +17,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from scipy.special import gammaln
 
-from privaudit.attacks.lira import UNIT, SideTotals, lira_scores, totals_of
+from privaudit.attacks.lira import UNIT, SideTotals, lira_scores, totals_of, variance_notes
 from privaudit.attacks.results import check_targets, coin_result, finite_queries
-from privaudit.attacks.shadow_fit import Floats, ShadowFits, SideFit, left_out
+from privaudit.attacks.shadow_fit import Floats, ShadowFits, SideFit, left_out, shadow_fits
 from privaudit.attacks.variance_prior import LogVariances, VariancePrior, fit_prior, log_variances
 from privaudit.errors import ConfigError
 from privaudit.interfaces import AuditInputs
@@ -28,7 +28,8 @@ from privaudit.types.design import Access
 
 Form = Literal["t", "normal"]
 
-FALLBACK_STRENGTH = 4.0  # where too few records have spread to fit one
+# where too few records have spread to fit one: a record's own variance outweighs the pooled one from six shadows on
+FALLBACK_STRENGTH = 4.0
 
 
 def predictive_scale(fit: SideFit, prior: VariancePrior) -> tuple[Floats, Floats]:
@@ -82,45 +83,46 @@ def priors(logs: LogVariances, totals: SideTotals, *, strength: float | None) ->
 
 def normal_inverse_gamma_scores(
     fits: ShadowFits, *, form: Form = "t", strength: float | None = None, is_online: bool = True
-) -> tuple[Floats, list[tuple[float, float] | None]]:
+) -> tuple[Floats, list[tuple[float, ...] | None]]:
     """Score every record of every target.
 
     Args:
-        fits: the shadows.
+        fits: the shadows, for ``is_online`` on both sides.
         form: ``t`` or ``normal``.
         strength: of the prior; ``None`` fits it.
         is_online: compare IN with OUT; else how many predictive scales above the OUT shadows a record lies.
 
     Returns:
-        ``(n_targets, n_records)`` scores, and for each target the strengths used (IN, OUT), or ``None`` where no record
-        of a side has spread: then both sides have unit variances, as in LiRA.
+        ``(n_targets, n_records)`` scores, and for each target the strengths used (IN and OUT, or OUT alone), or ``None``
+        where no record of a side has spread: then all variances are 1, as in LiRA.
 
     Raises:
-        UnsupportedError: if a record has no shadow on a side.
+        UnsupportedError: if a record has no shadow on a side that is fitted.
     """
-    logs = [LogVariances(*np.zeros((4, len(fits.targets)))) for _ in range(2)]
+    n_sides = 2 if is_online else 1
+    logs = [LogVariances(*np.zeros((4, len(fits.targets)))) for _ in range(n_sides)]
     blocks = fits.blocks()
     for block in blocks:
-        logs = [sums.plus(log_variances(fit)) for sums, fit in zip(logs, (block.inside, block.outside), strict=True)]
-    totals = totals_of(blocks)
-    has_spread = (totals[0].residual > 0) & (totals[1].residual > 0)
-    inside, outside = (priors(*both, strength=strength) for both in zip(logs, totals, strict=True))
-    inside, outside = (VariancePrior(*(np.where(has_spread, part, 1.0) for part in one)) for one in (inside, outside))
+        logs = [sums.plus(log_variances(fit)) for sums, fit in zip(logs, block.sides[-n_sides:], strict=True)]
+    totals = totals_of(blocks)[-n_sides:]
+    has_spread = np.all([side.residual > 0 for side in totals], axis=0)
+    fitted = [priors(*both, strength=strength) for both in zip(logs, totals, strict=True)]
+    used = [VariancePrior(*(np.where(has_spread, part, 1.0) for part in one)) for one in fitted]
     scores = np.empty((len(fits.targets), fits.values.shape[1]))
     for block in blocks:
         if is_online:
             parts = [
                 log_predictive(block.observed, fit, prior, form=form)
-                for fit, prior in ((block.inside, inside), (block.outside, outside))
+                for fit, prior in zip(block.sides, used, strict=True)
             ]
             scores[:, block.records] = parts[0] - parts[1]
         else:
-            scale = predictive_scale(block.outside, outside)[1]
+            scale = predictive_scale(block.outside, used[-1])[1]
             scores[:, block.records] = block.outside.distance(block.observed) / np.sqrt(scale)
     if not has_spread.all():
         scores[~has_spread] = lira_scores(fits, mode="online" if is_online else "offline")[0][~has_spread]
-    strengths = zip(inside.strength.tolist(), outside.strength.tolist(), strict=True)
-    return scores, [pair if spread else None for pair, spread in zip(strengths, has_spread, strict=True)]
+    strengths = zip(*(prior.strength.tolist() for prior in used), strict=True)
+    return scores, [one if spread else None for one, spread in zip(strengths, has_spread, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,32 +169,24 @@ class NormalInverseGamma:
             targets: numbers of the models to attack.
 
         Raises:
-            UnsupportedError: if a canary has no shadow on a side.
+            UnsupportedError: if a canary has no shadow on a side that is looked at: OUT, and online IN.
         """
         check_targets(inputs, targets)
-        canaries = inputs.design.coin_records
-        fits = ShadowFits(
-            values=finite_queries(inputs, "logit_margin")[:, canaries].mean(axis=2),
-            is_in=inputs.design.is_in[:, canaries].astype(bool),
-            pair=inputs.design.pair,
-            usable=inputs.usable,
-            targets=targets,
-        )
+        values = finite_queries(inputs, "logit_margin")[:, inputs.design.coin_records].mean(axis=2)
+        is_online = self.mode == "online"
+        fits = shadow_fits(inputs, values, targets, sides="both" if is_online else "out")
         scores, strengths = normal_inverse_gamma_scores(
-            fits, form=self.form, strength=self.prior_strength, is_online=self.mode == "online"
+            fits, form=self.form, strength=self.prior_strength, is_online=is_online
         )
         return tuple(self._result(inputs, int(t), *one) for t, *one in zip(targets, scores, strengths, strict=True))
 
     def _result(
-        self, inputs: AuditInputs, target: int, scores: Floats, strengths: tuple[float, float] | None
+        self, inputs: AuditInputs, target: int, scores: Floats, strengths: tuple[float, ...] | None
     ) -> AttackResult:
-        every = np.zeros(inputs.design.n_records)
-        every[inputs.design.coin_records] = scores
         if strengths is None:
-            note = f"variance used: {UNIT}, for want of spread among the shadow models"
+            notes = variance_notes(UNIT, "fitted")
         else:
-            used = strengths if self.mode == "online" else strengths[1:]
-            note = "prior strength " + " IN, ".join(f"{one:.3g}" for one in used) + " OUT"
+            notes = ("prior strength " + " IN, ".join(f"{one:.3g}" for one in strengths) + " OUT",)
         params = {"form": self.form, "prior_strength": self.prior_strength, "mode": self.mode}
         out = left_out(inputs.design.pair, target, "pair")
-        return coin_result(self, inputs, target, every, params=params, left_out=out, notes=(note,))
+        return coin_result(self, inputs, target, scores, params=params, left_out=out, notes=notes)

@@ -76,7 +76,7 @@ class PopulationAttack:
     """Minus the log p-value of a record's loss among population records; needs no shadow models.
 
     Attributes:
-        compared_with: ``everything`` (default), or ``own_class``: population records of the record's class.
+        compared_with: ``global`` (default): with all population records; ``class``: with those of the record's class.
 
     Source: Ye, Maddi, Murakonda, Bindschaedler, Shokri, "Enhanced Membership Inference Attacks against Machine Learning
     Models", CCS 2022, section 4 (attack P; the finite-sample p-value is standard).
@@ -88,13 +88,13 @@ class PopulationAttack:
     game: ClassVar[str] = "membership"
     access: ClassVar[Access] = "score"
     fewest_population: ClassVar[int] = 1
-    compared_with: Literal["everything", "own_class"] = "everything"
+    compared_with: Literal["global", "class"] = "global"
 
     def __post_init__(self) -> None:
         """Refuse unknown options."""
-        if self.compared_with not in ("everything", "own_class"):
+        if self.compared_with not in ("global", "class"):
             raise ConfigError(
-                f"compared_with must be everything or own_class; got {self.compared_with!r}.", key="compared_with"
+                f"compared_with must be global or class; got {self.compared_with!r}.", key="compared_with"
             )
 
     def run(self, inputs: AuditInputs, *, targets: Sequence[int]) -> tuple[AttackResult, ...]:
@@ -113,7 +113,7 @@ class PopulationAttack:
         params, results = {"compared_with": self.compared_with}, []
         for target in targets:
             log_p, small = log_p_values(values[target], values[target, is_population]), list[int]()
-            if self.compared_with == "own_class":
+            if self.compared_with == "class":
                 log_p, small = log_p_values_by_class(values[target], inputs.labels, is_population)
             notes = (_small_note(small),) if small else ()
             results.append(coin_result(self, inputs, int(target), -log_p, params=params, notes=notes))

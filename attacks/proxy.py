@@ -17,9 +17,9 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.attacks.lira import UNIT, Variance, side_variance, totals_of
+from privaudit.attacks.lira import UNIT, Variance, totals_of, variance_notes, variance_or_unit
 from privaudit.attacks.results import check_targets, coin_result, finite_queries
-from privaudit.attacks.shadow_fit import Floats, ShadowFits, left_out
+from privaudit.attacks.shadow_fit import Floats, ShadowFits, left_out, shadow_fits
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
@@ -27,7 +27,7 @@ from privaudit.types.design import Access
 
 Proxies = Literal["like_out_mean", "class", "global"]
 
-N_BINS = 25
+N_BINS = 25  # narrow, yet of dozens of records in an audit of a thousand; the number that was measured
 FEWEST_RECORDS = 10  # in a bin
 GROUP_NUMBERS = 1 << 20  # targets x records that are fitted together
 
@@ -83,11 +83,10 @@ def shadowed(fits: ShadowFits, *, variance: Variance) -> Shadowed:
     blocks = fits.blocks()
     _, totals = totals_of(blocks)
     has_spread = totals.residual > 0
-    safe = totals._replace(residual=np.where(has_spread, totals.residual, 1.0), freedom=np.maximum(totals.freedom, 1))
     parts = [np.empty((len(fits.targets), fits.values.shape[1])) for _ in range(6)]
     for block in blocks:
-        inside, outside = block.inside, block.outside
-        spread = np.where(has_spread[:, None], side_variance(outside, safe, variance=variance), 1.0)
+        inside, outside = block.sides
+        spread = variance_or_unit(outside, totals, has_spread, variance=variance)
         move = inside.origin - outside.origin + (inside.offset - outside.offset)
         distance, out_mean = outside.distance(block.observed), outside.origin + outside.offset
         for part, values in zip(parts, (distance, out_mean, spread, inside.n, move, inside.residual), strict=True):
@@ -188,24 +187,19 @@ class Proxy:
         return tuple(result for group in groups for result in self._attack(inputs, values, group))
 
     def _attack(self, inputs: AuditInputs, values: Floats, targets: Sequence[int]) -> Iterator[AttackResult]:
-        is_in = inputs.design.is_in[:, inputs.design.coin_records].astype(bool)
-        pair, usable = inputs.design.pair, inputs.usable
-        fits = ShadowFits(values=values, is_in=is_in, pair=pair, usable=usable, targets=targets)
-        seen = shadowed(fits, variance=self.variance)
+        seen = shadowed(shadow_fits(inputs, values, targets), variance=self.variance)
         for place, target in enumerate(targets):
             yield self._result(inputs, int(target), seen.of(place))
 
     def _result(self, inputs: AuditInputs, target: int, seen: Shadowed) -> AttackResult:
         canaries = inputs.design.coin_records
         scores, alone = self._scores(seen, inputs.labels[canaries])
-        notes = [] if seen.has_spread else [f"variance used: {UNIT}, for want of spread among the shadow models"]
+        notes = [] if seen.has_spread else [*variance_notes(UNIT, self.variance)]
         if alone:
             notes.append(f"{alone} records are the only ones of their class: all records served as their proxies")
-        every = np.zeros(inputs.design.n_records)
-        every[canaries] = scores
         params = {"proxies": self.proxies, "variance": self.variance}
         out = left_out(inputs.design.pair, target, "pair")
-        return coin_result(self, inputs, target, every, params=params, left_out=out, notes=tuple(notes))
+        return coin_result(self, inputs, target, scores, params=params, left_out=out, notes=tuple(notes))
 
     def _scores(self, seen: Shadowed, labels: NDArray[np.int64]) -> tuple[Floats, int]:
         kinds = {"like_out_mean": like_bins(seen.out_mean), "class": labels, "global": np.zeros_like(labels)}

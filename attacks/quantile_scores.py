@@ -16,9 +16,9 @@ from privaudit.attacks.shadow_fit import Bools, Floats
 from privaudit.errors import UnsupportedError
 from privaudit.validate import check_finite_features, check_probability, check_same_length
 
-HIGH = 0.9
+HIGH = 0.9  # the distance from the median to it is the scale; further out few records would decide it
 FEWEST_POPULATION = 40
-N_TREES, N_LEAVES = 40, 8
+N_TREES, N_LEAVES = 40, 8  # small, as half a population may be some twenty records; any fit is valid, a poor one weak
 MOST_CATEGORIES = 255  # of the regression's own
 
 
@@ -86,7 +86,8 @@ def quantile_scores(
     median, high = (_regressed(columns, margin, fitted, level) for level in (0.5, HIGH))
     spread = high - median
     usual = float(np.median(spread[fitted]))
-    floor = 0.1 * usual if usual > 0 else 1.0  # crossed or nearly equal quantiles say nothing of the scale
+    # crossed or nearly equal quantiles say nothing of the scale: no record counts for more than ten usual ones
+    floor = 0.1 * usual if usual > 0 else 1.0
     scores = (margin - median) / np.maximum(spread, floor)
     return ConformalScores(scores, scores[calibration])
 

@@ -137,7 +137,5 @@ class ReferenceAttack:
             width = bandwidth(references, unseen)
             notes = () if width else ("the reference models' spread is not to be had: the normal curves have width 1",)
             log_p = log_smooth_p(values[target], references, unseen, width=width or 1.0)
-        every = np.zeros(inputs.design.n_records)
-        every[inputs.design.coin_records] = -log_p
         params = {"distribution": self.distribution}
-        return coin_result(self, inputs, target, every, params=params, left_out=out, notes=notes)
+        return coin_result(self, inputs, target, -log_p, params=params, left_out=out, notes=notes)

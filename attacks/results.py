@@ -1,4 +1,4 @@
-"""From scores of all records to the result of one target."""
+"""From scores of the records to the result of one target."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +29,8 @@ def coin_result(
         attack: the attack, which says its name, game and access.
         inputs: what the attack saw.
         target: number of the target.
-        scores: ``(n_records,)`` scores of all records; those of the population are dropped.
+        scores: ``(n_coin_records,)`` scores of the records with a coin, or ``(n_records,)`` of all records, of which those
+            of the population are dropped.
         params: the attack's parameters.
         left_out: models that did not serve as shadows; empty for an attack without shadows.
         notes: what a reader must know.
@@ -44,7 +45,7 @@ def coin_result(
         access=attack.access,
         params=params,
         target=int(target),
-        scores=scores[records],
+        scores=scores if len(scores) == len(records) else scores[records],
         label=inputs.design.is_in[target, records],
         unit_ids=records,
         notes=(*notes, *betrayed),

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.errors import UnsupportedError
+from privaudit.interfaces import AuditInputs
 
 Exclude = Literal["pair", "target"]
 Centre = Literal["mean", "median"]
+Sides = Literal["both", "out"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -87,16 +89,20 @@ def fit_side(shadows: Floats, on_side: Bools, *, centre: Centre = "mean") -> Sid
     """
     n = on_side.sum(axis=0).astype(np.float64)
     if not n.all():
-        raise UnsupportedError(
-            f"this attack needs a shadow model with and one without each record; {int((n == 0).sum())} records lack "
-            "one. Train more models (design.n_models)."
-        )
+        raise _no_shadow(int((n == 0).sum()))
     origin = np.take_along_axis(shadows, on_side.argmax(axis=0)[None], axis=0)[0]
     values = np.where(on_side, shadows - origin, 0.0)
     fit = side_fit(n, origin, values.sum(axis=0), np.einsum("ij,ij->j", values, values))
     if centre == "mean":
         return fit
     return fit._replace(offset=np.nanmedian(np.where(on_side, values, np.nan), axis=0))
+
+
+def _no_shadow(n_records: int) -> UnsupportedError:
+    return UnsupportedError(
+        "this attack needs a shadow model on each side (IN, OUT) that it compares a record with; "
+        f"{n_records} records lack one. Train more models (design.n_models)."
+    )
 
 
 def sides_of_pairs(values: Floats, is_in: Bools, pairs: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -191,14 +197,18 @@ class BlockFit(NamedTuple):
     Attributes:
         records: which columns.
         observed: ``(n_targets, n)`` the targets' signals.
-        inside: fits of the shadows that trained on the records, arrays ``(n_targets, n)``.
-        outside: of those that did not.
+        sides: fits of the shadows that trained on the records (IN) and of those that did not (OUT), or of OUT alone;
+            arrays ``(n_targets, n)``.
     """
 
     records: slice
     observed: Floats
-    inside: SideFit
-    outside: SideFit
+    sides: tuple[SideFit, ...]
+
+    @property
+    def outside(self) -> SideFit:
+        """The fits of the shadows that did not train on the records."""
+        return self.sides[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -213,6 +223,7 @@ class ShadowFits:
         targets: models to attack.
         exclude: see `left_out`.
         centre: ``mean`` or ``median``.
+        sides: ``both``, or ``out``: IN shadows are not looked at, so no record needs one.
     """
 
     values: Floats
@@ -222,6 +233,7 @@ class ShadowFits:
     targets: Sequence[int]
     exclude: Exclude = "pair"
     centre: Centre = "mean"
+    sides: Sides = "both"
 
     def blocks(self) -> Iterable[BlockFit]:
         """Return block after block, to be gone through several times: kept where they are small, else made anew."""
@@ -231,7 +243,7 @@ class ShadowFits:
         """Yield block after block, the same every time.
 
         Raises:
-            UnsupportedError: if a record has no shadow on a side.
+            UnsupportedError: if a record has no shadow on a side that is fitted.
         """
         pairs = self._whole_pairs()
         n_records = self.values.shape[1]
@@ -239,7 +251,7 @@ class ShadowFits:
         for start in range(0, n_records, size):
             records = slice(start, min(start + size, n_records))
             observed = self.values[np.asarray(self.targets, dtype=np.int64), records]
-            yield BlockFit(records, observed, *(self._of_pairs if pairs is not None else self._one_by_one)(records))
+            yield BlockFit(records, observed, (self._of_pairs if pairs is not None else self._one_by_one)(records))
 
     def _whole_pairs(self) -> NDArray[np.int64] | None:
         """Return the usable pairs, or ``None`` where a model's complement is missing or serves as its shadow."""
@@ -249,29 +261,59 @@ class ShadowFits:
         first = self.usable[self.usable < partner]
         return np.stack([first, self.pair[first]], axis=1)
 
-    def _of_pairs(self, records: slice) -> tuple[SideFit, SideFit]:
+    def _of_pairs(self, records: slice) -> tuple[SideFit, ...]:
         pairs = self._whole_pairs()
         assert pairs is not None
         place = np.zeros(len(self.pair), dtype=np.int64)
         place[pairs[:, 0]] = place[pairs[:, 1]] = np.arange(len(pairs))
         absent, of_target = np.unique(place[list(self.targets)], return_inverse=True)
         if len(pairs) < 2:
-            raise UnsupportedError(
-                f"this attack needs a shadow model with and one without each record; {self.values.shape[1]} records lack one. "
-                "Train more models (design.n_models)."
-            )
+            raise _no_shadow(self.values.shape[1])
         fits = []
-        for side in sides_of_pairs(self.values[:, records], self.is_in[:, records], pairs):
+        inside, outside = sides_of_pairs(self.values[:, records], self.is_in[:, records], pairs)
+        for side in (inside, outside) if self.sides == "both" else (outside,):
             fit = fits_without_each(side, absent, centre=self.centre)
             fits.append(SideFit(*(part[of_target] for part in fit)))
-        return fits[0], fits[1]
+        return tuple(fits)
 
-    def _one_by_one(self, records: slice) -> tuple[SideFit, SideFit]:
-        fits: list[list[SideFit]] = [[], []]
+    def _one_by_one(self, records: slice) -> tuple[SideFit, ...]:
+        fits: list[list[SideFit]] = [[], []] if self.sides == "both" else [[]]
         for target in self.targets:
             shadows = np.setdiff1d(self.usable, left_out(self.pair, int(target), self.exclude))
             kept, inside = self.values[shadows, records], self.is_in[shadows, records]
-            for side, on_side in zip(fits, (inside, ~inside), strict=True):
+            for side, on_side in zip(fits, (inside, ~inside) if self.sides == "both" else (~inside,), strict=True):
                 side.append(fit_side(kept, on_side, centre=self.centre))
-        stacked = [SideFit(*(np.stack(parts) for parts in zip(*side, strict=True))) for side in fits]
-        return stacked[0], stacked[1]
+        return tuple(SideFit(*(np.stack(parts) for parts in zip(*side, strict=True))) for side in fits)
+
+
+def shadow_fits(
+    inputs: AuditInputs,
+    values: Floats,
+    targets: Sequence[int],
+    *,
+    usable: NDArray[np.int64] | None = None,
+    exclude: Exclude = "pair",
+    centre: Centre = "mean",
+    sides: Sides = "both",
+) -> ShadowFits:
+    """Return the fits of the records with a coin.
+
+    Args:
+        inputs: the design, and which models may be used.
+        values: ``(n_models, n_coin_records)`` the signal.
+        targets: models to attack.
+        usable: models that may serve as shadows, where they are not all usable ones.
+        exclude: see `left_out`.
+        centre: ``mean`` or ``median``.
+        sides: ``both`` or ``out``.
+    """
+    return ShadowFits(
+        values=values,
+        is_in=inputs.design.is_in[:, inputs.design.coin_records].astype(bool),
+        pair=inputs.design.pair,
+        usable=inputs.usable if usable is None else usable,
+        targets=targets,
+        exclude=exclude,
+        centre=centre,
+        sides=sides,
+    )

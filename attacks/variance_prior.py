@@ -105,11 +105,11 @@ def inverse_trigamma(values: Floats) -> Floats:
     >>> inverse_trigamma(polygamma(1, np.array([0.05, 3.0, 1e5]))).round(9).tolist()
     [0.05, 3.0, 100000.0]
     """
-    x = 0.5 + 1.0 / values
-    for _ in range(50):
+    x = 0.5 + 1.0 / np.asarray(values)
+    moving = np.isfinite(x)
+    while moving.any():  # each by itself: the last bits of one must not depend on how many steps another one takes
         curve = polygamma(1, x)
-        step = curve * (1.0 - curve / values) / polygamma(2, x)
+        step = np.where(moving, curve * (1.0 - curve / values) / polygamma(2, x), 0.0)
+        moving = np.abs(step) > 1e-12 * x  # Newton's next step would be far below rounding
         x = x + step
-        if not (np.abs(step / x) > 1e-14).any():
-            break
-    return np.asarray(x)
+    return x

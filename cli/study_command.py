@@ -23,7 +23,7 @@ DATA_VARIABLE = "PRIVAUDIT_DATA"
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     envvar=DATA_VARIABLE,
     show_envvar=True,
-    help="Folder of data sets that are not bundled.  [black-box, leaderboard]",
+    help="Folder of data sets that are not bundled.  [black-box, leaderboard, record-risk, hyperparameters]",
 )
 @click.option(
     "--format",

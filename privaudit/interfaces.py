@@ -95,7 +95,14 @@ class AuditInputs:
 
 
 class Attack(Protocol):
-    """A pure function of stored signals, with its parameters as frozen fields."""
+    """A pure function of stored signals, with its parameters as frozen fields.
+
+    Two members are optional, and looked at before anything is trained:
+
+    - ``fewest_population`` (int, 0 where absent): held-out population records without which there is no score.
+    - ``exclude`` (str, ``pair`` where absent): which models do not serve as a target's shadows. Anything but ``pair`` (the
+      target and its complement) is refused in an audit.
+    """
 
     name: ClassVar[str]
     record_fields: ClassVar[frozenset[str]]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from privaudit.attacks.loss_trace import LEAST_POINTS
 from privaudit.collect.stages import CollectContext, Stages, Train
 from privaudit.errors import UnsupportedError
 from privaudit.scoring.signals import LOSS_TRACE
@@ -16,7 +17,7 @@ class LossTraceCollector:
     produces: ClassVar[frozenset[str]] = frozenset({LOSS_TRACE})
 
     def check(self, context: CollectContext) -> None:
-        """Refuse models whose training cannot be watched.
+        """Refuse models whose training cannot be watched, or is too short to be.
 
         Raises:
             UnsupportedError: says why.
@@ -30,6 +31,11 @@ class LossTraceCollector:
             raise UnsupportedError(
                 f"signal {LOSS_TRACE} is recorded in training, and a released model (model.checkpoint) is trained already. "
                 "Leave out the attack that needs it."
+            )
+        if context.n_trace_points < LEAST_POINTS:
+            raise UnsupportedError(
+                f"signal {LOSS_TRACE} is recorded after each epoch, and needs at least {LEAST_POINTS}; the recipe has "
+                f"{context.n_trace_points}. Train longer (recipe), or leave out the attack that needs it."
             )
 
     def stages(self, context: CollectContext) -> Stages:

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 
 from privaudit.collect.stages import CollectContext, Collector, Measured, Query, Train
-from privaudit.errors import DataError, ShapeError
+from privaudit.errors import DataError, ShapeError, UnsupportedError
 from privaudit.interfaces import Executor, ProgressHook
 from privaudit.scoring.measure import measure, negative_loss
 from privaudit.scoring.signals import LOSS_TRACE
 from privaudit.store.folder import AuditFolder
+from privaudit.training.batches import trace_steps
 from privaudit.training.job import TrainingJob
 from privaudit.training.networks import build_network
 from privaudit.training.one_model import Outcome, describe_failure
@@ -32,6 +33,7 @@ def collect_all(
     *,
     executor: Executor,
     progress: ProgressHook | None = None,
+    wanted: frozenset[str] | None = None,
 ) -> list[int]:
     """Run collectors one after the other; models that diverged before one are not asked of the next.
 
@@ -41,13 +43,14 @@ def collect_all(
         design: its design.
         executor: where to train and query.
         progress: called after every model.
+        wanted: names of the signals that attacks read, or ``None`` for all that collectors make.
 
     Returns:
         rows of the models that diverged.
     """
     diverged: frozenset[int] = frozenset()
     for collector in collectors:
-        lost = collect(collector, job, design, executor=executor, progress=progress, diverged=diverged)
+        lost = collect(collector, job, design, executor=executor, progress=progress, wanted=wanted, diverged=diverged)
         diverged = diverged.union(lost)
     return sorted(diverged)
 
@@ -59,6 +62,7 @@ def collect(
     *,
     executor: Executor,
     progress: ProgressHook | None = None,
+    wanted: frozenset[str] | None = None,
     diverged: frozenset[int] = frozenset(),
 ) -> list[int]:
     """Run a collector to its end; every file it leaves is whole.
@@ -69,23 +73,29 @@ def collect(
         design: its design.
         executor: where to train and query.
         progress: called after every model.
+        wanted: names of the signals that attacks read, or ``None`` for all that the collector makes.
         diverged: rows of models that diverged before.
 
     Returns:
         rows of the models that diverged now.
+
+    Raises:
+        UnsupportedError: if the collector asks for a signal that cannot be recorded in training.
     """
     found: set[int] = set()
     context = CollectContext(
         design=design,
         record_shape=job.record_shape,
         has_own_training=job.spec.train is not None,
+        n_trace_points=len(trace_steps(job.recipes[0], len(job.labels))),
+        wanted=wanted,
         diverged=diverged,
     )
     stages = collector.stages(context)
     request = next(stages, None)
     while request is not None:
         if isinstance(request, Train):
-            tracing = next((TRACINGS[name] for name in request.signals), None)
+            tracing = _tracing_of(request)
             lost = train_models(job, request.models, executor=executor, progress=progress, tracing=tracing)
         else:
             lost = query_models(job, request, executor=executor, progress=progress)
@@ -98,6 +108,17 @@ def collect(
     return sorted(found)
 
 
+def _tracing_of(request: Train) -> Tracing | None:
+    """Return what is read off the models in training; there is one thing at most."""
+    unknown = sorted(request.signals - TRACINGS.keys())
+    if unknown or len(request.signals) > 1:
+        raise UnsupportedError(
+            f"one signal can be recorded in training, of {', '.join(sorted(TRACINGS))}; the collector asks for "
+            f"{', '.join(sorted(request.signals))}. Query for the others once the models are trained."
+        )
+    return next((TRACINGS[name] for name in request.signals), None)
+
+
 def _measured(job: TrainingJob, request: Train | Query, lost: list[int]) -> Measured:
     models = tuple(model for model in request.models if model not in lost)
     numbers = {model: job.number(model) for model in models}
@@ -107,7 +128,7 @@ def _measured(job: TrainingJob, request: Train | Query, lost: list[int]) -> Meas
 def query_models(
     job: TrainingJob, request: Query, *, executor: Executor, progress: ProgressHook | None = None
 ) -> list[int]:
-    """Query those models whose signals are not on disk yet; return the rows of those whose outputs are not finite."""
+    """Query models for the signals that are not on disk yet; return the rows of those whose outputs are not finite."""
     numbers = {model: job.number(model) for model in request.models}
     unmeasured = set(AuditFolder(job.folder).missing_signals(request.signals, numbers.values()))
     missing = [model for model, number in numbers.items() if number in unmeasured]
@@ -130,18 +151,19 @@ def query_many(job: TrainingJob, signals: tuple[str, ...], models: Sequence[int]
 
 
 def query_one(job: TrainingJob, signals: tuple[str, ...], model: int) -> Outcome:
-    """Load the model of a row, run every record through it and store the signals."""
+    """Load the model of a row, run every record through it and store those of the signals that are not on disk yet."""
     try:
         job.check_code()
         number = job.number(model)
         device = torch.device(job.device)
         seed = seeds_of_model(job.seed, number).weights
+        folder = AuditFolder(job.folder)
+        missing = [name for name in signals if folder.missing_signals([name], [number])]
         with one_thread(), isolated_random_state(seed, device), full_precision(device):
             network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes)
-            folder = AuditFolder(job.folder)
             load_weights(folder.model(number), network)
-            values = measure(network.to(device), torch.tensor(job.features).to(device), job.labels, signals)
-        for name in signals:
+            values = measure(network.to(device), torch.tensor(job.features).to(device), job.labels, missing)
+        for name in missing:
             folder.write_signal(name, number, values[name], np.arange(len(job.labels)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's forward() may raise anything
         is_infinite = isinstance(error, DataError) and not isinstance(error, ShapeError)

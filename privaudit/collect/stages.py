@@ -56,12 +56,16 @@ class CollectContext:
         design: who is trained on what.
         record_shape: shape of one record.
         has_own_training: a function of the user's trains the models.
+        n_trace_points: how often a model is read while it is trained, if it is.
+        wanted: names of the signals that attacks read, or ``None`` for all that there are.
         diverged: rows of models that diverged before an earlier collector; they need not be asked for again.
     """
 
     design: AuditDesign
     record_shape: tuple[int, ...]
     has_own_training: bool
+    n_trace_points: int
+    wanted: frozenset[str] | None = None
     diverged: frozenset[int] = frozenset()
 
     @property

@@ -13,7 +13,14 @@ from privaudit.pipeline.canary_analyse import analyse_canaries
 from privaudit.pipeline.control import make_control
 from privaudit.pipeline.findings import accuracy_finding, attack_finding, claim_finding, idle_models
 from privaudit.pipeline.looks import analysis_of, later_report, mark_reported, why_spoilt
-from privaudit.pipeline.primary import Primary, check_primary, choose_primary, make_methods
+from privaudit.pipeline.primary import (
+    Primary,
+    check_guesses,
+    check_primary,
+    choose_primary,
+    guesses_membership,
+    make_methods,
+)
 from privaudit.pipeline.released import is_released, released_notes, with_blind_baseline
 from privaudit.pipeline.reliability import reliability_of
 from privaudit.pipeline.stored import read_inputs, stored_claim, stored_config, wants_features
@@ -69,6 +76,7 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     attacks, estimators = make_methods(config)
     if not is_released(design):
         check_primary(config, design)
+        check_guesses(config, attacks)
     wanted = {"correct", "negative_loss"}.union(*(attack.signals for attack in attacks))
     inputs = read_inputs(
         folder,
@@ -151,6 +159,9 @@ def _findings(
     findings, carrying = [], []
     for attack in attacks:
         results = attack.run(inputs, targets=targets)
+        if not guesses_membership(attack):
+            findings += [attack_finding(result, (), confidence=config.confidence) for result in results]
+            continue
         reliable = reliability_of(attack, inputs, results, confidence=config.confidence)
         for result, added in zip(results, reliable, strict=True):
             estimates = []

@@ -16,12 +16,13 @@ from privaudit.data.sources import load_dataset
 from privaudit.errors import UnsupportedError
 from privaudit.interfaces import Attack
 from privaudit.pipeline.looks import analysis_of
-from privaudit.pipeline.primary import check_primary, make_methods
+from privaudit.pipeline.primary import check_guesses, check_primary, make_methods
 from privaudit.pipeline.released import checkpoint_content, is_released, records_of_released
 from privaudit.pipeline.top_up import design_settings
 from privaudit.registry import create_collectors
 from privaudit.store.design_file import AuditRecords
 from privaudit.store.manifest import Manifest, library_versions
+from privaudit.training.batches import trace_steps
 from privaudit.training.groups import TrainerPlan
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.recipe import Recipe, resolve_recipe
@@ -84,6 +85,7 @@ def make_plan(
     """
     attacks, estimators = make_methods(config)
     for attack in attacks:
+        # `exclude` and `fewest_population` are optional members of an attack: a protocol cannot say so, its docstring does
         if getattr(attack, "exclude", "pair") != "pair":
             raise UnsupportedError(
                 f"attack {attack.name} with exclude: target keeps the target's complement among the shadows, which tells "
@@ -96,10 +98,11 @@ def make_plan(
         for estimator in estimators:
             estimator.check(design)
         check_primary(config, design)
+        check_guesses(config, attacks)
     recipe = resolve_recipe(config.recipe, n_canaries=len(design.coin_records))
     recipes = (recipe, recipe.without_privacy()) if n_controls else (recipe,)
     spec = ModelSpec(build=config.model.build, params=config.model.params, train=config.model.train, base=base)
-    collectors = _checked_collectors(attacks, records, design, spec)
+    collectors = _checked_collectors(attacks, records, design, spec, recipe)
     manifest = replace(_manifest(config, records, design, recipes, spec, device_type), remarks=remarks)
     return AuditPlan(
         config=config,
@@ -122,11 +125,14 @@ def _check_population(attacks: Sequence[Attack], design: AuditDesign) -> None:
 
 
 def _checked_collectors(
-    attacks: Sequence[Attack], records: Dataset, design: AuditDesign, spec: ModelSpec
+    attacks: Sequence[Attack], records: Dataset, design: AuditDesign, spec: ModelSpec, recipe: Recipe
 ) -> tuple[Collector, ...]:
     collectors = create_collectors(attacks)
     context = CollectContext(
-        design=design, record_shape=records.features.shape[1:], has_own_training=spec.train is not None
+        design=design,
+        record_shape=records.features.shape[1:],
+        has_own_training=spec.train is not None,
+        n_trace_points=len(trace_steps(recipe, records.n_records)),
     )
     for collector in collectors:
         collector.check(context)

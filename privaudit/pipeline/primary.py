@@ -12,6 +12,7 @@ from privaudit.interfaces import Attack, AuditInputs, Estimator
 from privaudit.registry import create_attack, create_estimator
 from privaudit.types import AuditDesign
 from privaudit.types.design import SHADOW, TARGET
+from privaudit.types.report import RECORD_RISK
 
 MIN_SHADOWS_TO_CHOOSE = 4  # one pair plays the target, one pair gives its shadows
 MAX_PLAYED = 16
@@ -33,6 +34,30 @@ def make_methods(config: AuditConfig) -> tuple[list[Attack], list[Estimator]]:
     """
     attacks = [create_attack(method.name, method.params) for method in config.attacks]
     return attacks, [create_estimator(method.name, method.params) for method in config.estimators]
+
+
+def guesses_membership(attack: Attack) -> bool:
+    """Whether an attack's scores are a function of what an attacker sees; only such may carry bounds and verdicts."""
+    return attack.game != RECORD_RISK
+
+
+def check_guesses(config: AuditConfig, attacks: list[Attack]) -> None:
+    """Refuse an audit of rankings alone, or one whose primary attack is a ranking; called before training.
+
+    Raises:
+        ConfigError: says what to name.
+    """
+    able = [attack.name for attack in attacks if guesses_membership(attack)]
+    wanted = config.primary.attack
+    if not able or (wanted != "auto" and wanted not in able):
+        unable = next(
+            attack.name for attack in attacks if not guesses_membership(attack) and wanted in ("auto", attack.name)
+        )
+        raise ConfigError(
+            f"{unable} ranks records for the model's owner, from more than the trained model: no bound is made of it. Name "
+            f"another primary attack{'' if able else ', and add one to attacks'}.",
+            key="primary.attack",
+        )
 
 
 def untouched_shadows(design: AuditDesign) -> NDArray[np.int64]:
@@ -73,6 +98,7 @@ def choose_primary(
         delta: the delta of the audit.
     """
     wanted = config.primary.attack
+    attacks = [attack for attack in attacks if guesses_membership(attack)]
     if wanted != "auto" or len(attacks) == 1:
         name = attacks[0].name if wanted == "auto" else wanted
         return Primary(name, estimator.name, "named in the config" if wanted != "auto" else "the only attack")

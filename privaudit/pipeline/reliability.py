@@ -29,7 +29,9 @@ PRIORS = (0.01, 0.1, 0.5)
 DESCRIPTIVE = "Clopper-Pearson; descriptive only: the records of one model are not independent trials"
 THRESHOLD_RULE = (
     "at the median of the thresholds at which shadow models, each in the target's role, have this false positive rate "
-    f"(floor rule); neither target nor its complement takes part. Interval: {DESCRIPTIVE}"
+    "(floor rule); neither target nor its complement takes part. Played models have one pair of shadows fewer than the "
+    "target: with few pairs the rate achieved differs from the one asked for. "
+    f"Interval: {DESCRIPTIVE}"
 )
 PPV_RULE = (
     f"share of members among the records called members at the shadow models' threshold for {RECORD_FPR:.0%} FPR, if a "
@@ -39,8 +41,9 @@ PPV_RULE = (
 NO_PPV_RULE = f"undefined: no record of the target reaches the shadow models' threshold for {RECORD_FPR:.0%} FPR"
 CALIBRATED_RULE = (
     "share of members whose score is significant for that record alone: its p-value under the predictive t distribution "
-    "of the scores that it has under shadow models not trained on it. Exact for Gaussian scores; where fewer "
-    "non-members than asked for are significant (likelihood ratios are skewed), the rate is too low. "
+    "of the scores that it has under shadow models not trained on it. Exact for independent Gaussian scores, such as raw "
+    "signals; scores made with the help of other models are neither, and the rate may be too low (skewed likelihood "
+    "ratios) or too high: the achieved false positive rate stands beside it. "
     f"Interval: {DESCRIPTIVE}"
 )
 WORST_RULE = (
@@ -192,7 +195,16 @@ def _ppv_metric(counts: ConfusionCounts | None, prior: float, confidence: float)
     value, lower, upper = predictive_value(counts, prior, confidence=confidence)
     if value is None:
         return Metric(name="ppv", at=prior, value=None, rule=NO_PPV_RULE)
-    return Metric(name="ppv", at=prior, value=value, lower=lower, upper=upper, confidence=confidence, rule=PPV_RULE)
+    return Metric(
+        name="ppv",
+        at=prior,
+        value=value,
+        lower=lower,
+        upper=upper,
+        confidence=confidence,
+        rule=PPV_RULE,
+        achieved_fpr=counts.fp / (counts.fp + counts.tn),
+    )
 
 
 def _calibrated_metric(result: AttackResult, played: Played, confidence: float) -> Metric:

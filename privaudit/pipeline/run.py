@@ -24,7 +24,7 @@ from privaudit.pipeline.released import (
     store_blind_scores,
     store_released,
 )
-from privaudit.pipeline.stored import store_features, wants_features
+from privaudit.pipeline.stored import signals_read, store_features, wants_features
 from privaudit.pipeline.top_up import check_stored
 from privaudit.report.write import write_reports
 from privaudit.store.atomic import write_text
@@ -195,7 +195,9 @@ def collect_signals(plan: AuditPlan, *, progress: ProgressHook | None = None) ->
     )
     engine = make_executor(config.engine, device_type=device.partition(":")[0], logs=out / "logs")
     try:
-        diverged = collect_all(plan.collectors, job, plan.design, executor=engine, progress=progress)
+        diverged = collect_all(
+            plan.collectors, job, plan.design, executor=engine, progress=progress, wanted=signals_read(config)
+        )
     finally:
         engine.close()
     lost = [model for model in diverged if plan.design.role[model] != CONTROL]

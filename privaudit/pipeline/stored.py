@@ -11,9 +11,11 @@ from privaudit.errors import CorruptStoreError, StoreError
 from privaudit.estimators import pld_claim
 from privaudit.interfaces import Attack, AuditInputs
 from privaudit.pipeline.looks import ANALYSIS
+from privaudit.pipeline.primary import make_methods
+from privaudit.scoring.signals import ALWAYS
 from privaudit.store.design_file import AuditRecords
 from privaudit.store.folder import AuditFolder
-from privaudit.store.manifest import Manifest
+from privaudit.store.manifest import Manifest, read_manifest
 from privaudit.store.tensors import load_arrays, save_arrays
 from privaudit.types import AuditDesign, DpSgdParams, Neighbouring, PrivacyClaim
 
@@ -48,13 +50,14 @@ def read_inputs(
         has_features: whether an attack wants the records' features.
 
     Raises:
-        StoreError: if signals or features are missing, or the models were not all collected.
+        StoreError: if signals or features are missing, because no attack asked for them or the audit is not finished.
         CorruptStoreError: if a file is damaged.
     """
     names = sorted(set(signals))
     numbers = dict(zip(models.tolist(), design.numbers[models].tolist(), strict=True))
     missing = folder.missing_signals(names, numbers.values())
     if missing:
+        _refuse_unasked(folder, [name for name in names if folder.missing_signals([name], numbers.values())])
         raise StoreError(
             f"{folder.path} is not finished: signals of {len(missing)} of {len(models)} models are missing. "
             "Run the same `privaudit run` command again; it goes on from there."
@@ -67,6 +70,24 @@ def read_inputs(
         usable=models,
         features=read_features(folder.features, design.n_records) if has_features else None,
     )
+
+
+def _refuse_unasked(folder: AuditFolder, missing: list[str]) -> None:
+    """Say which missing signals the stored config does not ask for: its run would not bring them, however often."""
+    asked = signals_read(stored_config(read_manifest(folder.manifest), None))
+    unasked = [name for name in missing if name not in asked]
+    if unasked:
+        which = f"signal {unasked[0]} was" if len(unasked) == 1 else f"signals {', '.join(unasked)} were"
+        raise StoreError(
+            f"{folder.path}: {which} not collected: no attack asked for {'it' if len(unasked) == 1 else 'them'} when this "
+            "audit was run. Run `privaudit run` with this config; stored models are kept."
+        )
+
+
+def signals_read(config: AuditConfig) -> frozenset[str]:
+    """Names of the signals that an audit collects: what its attacks read, and what every report does."""
+    attacks, _ = make_methods(config)
+    return ALWAYS.union(*(attack.signals for attack in attacks))
 
 
 def wants_features(attacks: Iterable[Attack]) -> bool:

@@ -15,7 +15,7 @@ from privaudit.errors import UnsupportedError
 from privaudit.estimators import auc
 from privaudit.interfaces import Attack, AuditInputs
 from privaudit.pipeline.group_risk import group_findings, splits_of
-from privaudit.pipeline.primary import MAX_PLAYED, Primary
+from privaudit.pipeline.primary import MAX_PLAYED, Primary, guesses_membership
 from privaudit.pipeline.record_risk import agreement_finding, records_finding
 from privaudit.pipeline.released import is_released
 from privaudit.pipeline.reliability import Played, play_shadows
@@ -43,8 +43,10 @@ def subgroup_sections(
         primary: the attack that groups are judged by; ``None`` = the one with the largest AUC where shadows play the target.
     """
     is_public = config.report.audience == "public"
-    played = [(attack.name, *_played(attack, inputs)) for attack in attacks]
-    name, scores, who = _leading(played, primary)
+    guessing = [attack for attack in attacks if guesses_membership(attack)]
+    played = [(attack.name, *_played(attack, inputs)) for attack in guessing]
+    leading = primary.attack if primary else _leading(guessing, inputs)
+    name, scores, who = next(one for one in played if one[0] == leading)
     splits, notes = splits_of(_groupings(inputs))
     shown = [split for split in splits if not is_public or split.rows.sum() >= FEWEST_IN_PUBLIC]
     params = {"played": who, "n_models": len(scores.scores)}
@@ -76,10 +78,16 @@ def _targets(inputs: AuditInputs) -> NDArray[np.int64]:
     return np.asarray(targets[~np.isin(pair, targets) | (targets < pair)][:MAX_PLAYED])
 
 
-def _leading(played: Sequence[tuple[str, Played, str]], primary: Primary | None) -> tuple[str, Played, str]:
-    if primary is not None:
-        return next(one for one in played if one[0] == primary.attack)
-    return max(played, key=lambda one: np.mean([auc(*pair) for pair in zip(one[1].scores, one[1].is_in, strict=True)]))
+def _leading(attacks: Sequence[Attack], inputs: AuditInputs) -> str:
+    """The attack that is best on shadow models, never on the records that are reported; the first one without shadows."""
+    merit: dict[str, float] = {}
+    for attack in attacks:
+        try:
+            played = play_shadows(attack, inputs)
+        except UnsupportedError:
+            return attacks[0].name
+        merit[attack.name] = float(np.mean([auc(*one) for one in zip(played.scores, played.is_in, strict=True)]))
+    return max(merit, key=lambda name: merit[name])
 
 
 def _groupings(inputs: AuditInputs) -> dict[str, NDArray[np.str_]]:

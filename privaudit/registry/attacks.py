@@ -91,7 +91,7 @@ ATTACKS = (
     _attack(
         "kl_lira",
         "likelihood-ratio attack without the target's hyperparameters: shadow models most like it choose them",
-        needs="scores; at least 4 models, of several variants of the recipe 4 each beside the target's pair",
+        needs="a design with several variants (4 shadow models of each), made in Python; without them it is lira",
         cost="shadow models of every variant; 1 query",
         source="Pradhan et al., SaTML 2025",
         where="kl_lira:KlLira",

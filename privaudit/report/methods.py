@@ -45,7 +45,9 @@ METHODS = {
     "kl_lira": (
         (
             "Asks the same question as lira without knowing how the target was trained: shadow models of several "
-            "hyperparameters are there, and those that are most like the target on their own training records serve."
+            "hyperparameters are there, and those that are most like the target on their own training records serve "
+            "(as options the most accurate ones, or those of stated hyperparameters). Where all shadow models share theirs, "
+            "as in every audit by privaudit run, it is lira."
         ),
         (
             "Pradhan, Jälkö, Tobaben, Honkela. Hyperparameters in Score-Based Membership Inference Attacks. IEEE SaTML 2025."

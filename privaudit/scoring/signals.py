@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from privaudit.numerics import is_correct, log_modified_entropy, log_probability, logit_margin
 
 SIGNALS = ("logit_margin", "negative_loss", "correct", "negative_loss_t2", "negative_log_modified_entropy")
+ALWAYS = frozenset({"logit_margin", "negative_loss", "correct"})  # of every model, whatever attacks read
 LOSS_TRACE, AUGMENTED_MARGIN = "negative_loss_trace", "augmented_logit_margin"  # each by a collector of its own
 SHIFT = 1  # pixels between the views of an image
 

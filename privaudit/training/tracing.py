@@ -3,7 +3,6 @@
 Random streams, modes and buffers are left as they were, so that a model's bytes are the same with and without a trace.
 """
 
-import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from privaudit.errors import DataError, ShapeError
-from privaudit.training.batches import batches_per_epoch
+from privaudit.training.batches import trace_steps
 from privaudit.training.recipe import Recipe
 
 Reader = Callable[[nn.Module, torch.Tensor, NDArray[np.int64]], NDArray[np.float64]]
@@ -33,27 +32,6 @@ class Tracing:
 
     signal: str
     read: Reader
-
-
-def trace_steps(recipe: Recipe, n: int) -> NDArray[np.int64]:
-    """Return after how many steps a model is read: at the end of every epoch.
-
-    The e-th epoch of Poisson batches ends after ``ceil(e / sample_rate)`` steps, as `resolve_recipe` turns epochs into
-    steps, and the last point is the end of training. How many points there are is public: the same for every model.
-
-    Args:
-        recipe: how the model is trained.
-        n: number of its records, on which the length of a shuffled epoch depends.
-
-    Returns:
-        ``(n_points,)`` numbers of steps, ascending.
-    """
-    if recipe.steps is not None and recipe.sample_rate is not None:
-        n_epochs = max(1, math.ceil(recipe.steps * recipe.sample_rate - 1e-9))
-        ends = np.ceil(np.arange(1, n_epochs + 1) / recipe.sample_rate - 1e-9).astype(np.int64)
-        return np.append(ends[ends < recipe.steps], recipe.steps)
-    assert recipe.epochs is not None and recipe.batch_size is not None
-    return batches_per_epoch(n, recipe.batch_size) * np.arange(1, recipe.epochs + 1)
 
 
 class Tracer:

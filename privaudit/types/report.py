@@ -11,7 +11,9 @@ from privaudit.types.design import Access, Unit
 from privaudit.types.estimate import EpsilonEstimate, PrivacyClaim
 from privaudit.types.frozen import set_array
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
+
+RECORD_RISK = "record_risk"  # game of rankings that look at more than an attacker has
 
 SectionKind = Literal["mia", "distribution", "canary", "games", "defense", "subgroups"]
 ATTACKED: tuple[SectionKind, ...] = ("mia", "canary")
@@ -45,7 +47,10 @@ class Metric:
 
     Attributes:
         name: ``auc``, ``tpr_at_fpr``, ``accuracy_in``, ...
-        at: the false positive rate asked for (of ``ppv`` the prior), or ``None``.
+        at: where on the scale of its name the number was read off, or ``None``: the false positive rate asked for (of
+            ``tpr_beyond_claim`` its upper end); of ``ppv`` the prior; of ``records_at_risk`` the level of the false
+            discovery rate; of counts among the records ranked first their share of all records; of ``tail_tnr`` the
+            share of the members.
         value: the number, or ``None`` where it cannot be measured.
         lower: lower end of the interval, or ``None``.
         upper: upper end of the interval, or ``None``.
@@ -95,6 +100,11 @@ class Finding:
     roc: RocCurve | None = None
     estimates: tuple[EpsilonEstimate, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def guesses_membership(self) -> bool:
+        """Whether an attacker's guesses were judged; no blind baseline, no ranking for the model's owner."""
+        return self.access is not None and self.game != RECORD_RISK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,8 +8,7 @@ import pytest
 from scipy.stats import norm
 
 from privaudit.attacks import KlLira, Lira
-from privaudit.attacks.kl_lira import variant_divergence
-from privaudit.errors import ConfigError, DataError, UnsupportedError
+from privaudit.errors import ConfigError, DataError, MissingSignalError, UnsupportedError
 from privaudit.estimators import auc, auc_null_variance
 
 LEVEL, SLOPE = np.array([0.0, 2.0, -2.0]), np.array([1.0, 4.0, 0.2])
@@ -37,31 +36,45 @@ def world(draw_coins, make_design, make_inputs):
     return make_inputs(with_variants(make_design(coins), variant), margin)
 
 
-def test_divergences_are_those_of_the_definition():
-    rng = np.random.default_rng(0)
-    targets, shadows, is_in = rng.normal(size=(3, 20)), rng.normal(1, 2, (6, 20)), rng.random((6, 20)) < 0.5
-    variant, usable = np.array([4, 4, 1, 1, 1, 9]), rng.random((3, 6)) < 0.7
-    usable[0, 5] = False
-    found, counts = variant_divergence(targets, shadows, is_in, variant, usable)
-    for t in range(3):
-        for place, one in enumerate((1, 4, 9)):
-            parts = []
-            for k in np.flatnonzero(usable[t] & (variant == one)):
-                p, q = targets[t, is_in[k]], shadows[k, is_in[k]]
-                parts.append(0.5 * ((p.var() + (p.mean() - q.mean()) ** 2) / q.var() - np.log(p.var() / q.var()) - 1))
-            assert counts[t, place] == len(parts)
-            assert found[t, place] == pytest.approx(np.mean(parts) if parts else 0.0, abs=1e-9)
-    assert counts[0, 2] == 0
-
-
 def test_the_targets_variant_is_found_and_its_shadows_alone_serve(world):
     variant = world.design.variant
     for result in KlLira().run(world, targets=range(24)):
         own = int(variant[result.target])
         assert result.notes == (f"hyperparameters chosen by divergence: variant {own} of the recipe, among 3",)
         assert result.params == {"selection": "kl", "variance": "per_record"} and not result.depends_on_coins
+        assert KlLira().signals == {"logit_margin"}
         (wanted,) = Lira().run(world.restricted_to(np.flatnonzero(variant == own)), targets=[result.target])
         np.testing.assert_allclose(result.scores, wanted.scores, rtol=1e-12)
+
+
+def test_the_stated_variant_serves_whatever_the_targets_look_like(world):
+    """For targets of that variant and of others, which are part of no shadow then."""
+    variant = world.design.variant
+    attack = KlLira(selection="oracle", variant=1, variance="pooled")
+    for result in attack.run(world, targets=[2, 0, 8, 5]):
+        assert result.notes[0] == "hyperparameters stated: variant 1 of the recipe, among 3"
+        assert result.params == {"selection": "oracle", "variant": 1, "variance": "pooled"}
+        own = [result.target, result.target ^ 1]
+        served = world.restricted_to(np.union1d(own, np.flatnonzero(variant == 1)))
+        (wanted,) = Lira(variance="pooled").run(served, targets=[result.target])
+        np.testing.assert_allclose(result.scores, wanted.scores, rtol=1e-12)
+    chosen, stated = (one.run(world, targets=[2])[0] for one in (KlLira(variance="pooled"), attack))
+    np.testing.assert_array_equal(chosen.scores, stated.scores)
+
+
+def test_the_most_accurate_variant_serves_for_all_targets(world):
+    """Right where the margin is above 0: most often for variant 1, whose level is the highest."""
+    attack = KlLira(selection="accuracy")
+    assert attack.signals == {"logit_margin", "correct"}
+    (stated,) = KlLira(selection="oracle", variant=1).run(world, targets=[0])
+    found = attack.run(world, targets=range(24))
+    assert {result.notes[0] for result in found} == {
+        "hyperparameters chosen by accuracy: variant 1 of the recipe, among 3"
+    }
+    np.testing.assert_array_equal(found[0].scores, stated.scores)
+    without = dataclasses.replace(world, signals={"logit_margin": world.signals["logit_margin"]})
+    with pytest.raises(MissingSignalError, match="correct"):
+        attack.run(without, targets=[0])
 
 
 def test_it_beats_shadows_of_all_variants(world):
@@ -115,6 +128,8 @@ def test_a_released_model_is_attacked_by_the_variant_it_is_like_and_is_no_shadow
     np.testing.assert_array_equal(result.scores, wanted.scores)
     (before,), (after,) = (KlLira().run(one, targets=[0]) for one in (world, inputs))
     np.testing.assert_array_equal(before.scores, after.scores)
+    with pytest.raises(UnsupportedError, match="needs shadow models; none"):
+        KlLira().run(inputs.restricted_to([24]), targets=[24])
 
 
 def test_targets_may_be_attacked_together_or_alone(world):
@@ -134,29 +149,35 @@ def test_with_one_variant_it_is_lira(draw_coins, make_design, make_inputs, n_mod
         ours, lira = (attack(variance=variance).run(inputs, targets=[0, 3]) for attack in (KlLira, Lira))
         for mine, theirs in zip(ours, lira, strict=True):
             np.testing.assert_array_equal(mine.scores, theirs.scores)
-            assert "this is lira" in mine.notes[0] and mine.notes[1:] == theirs.notes
+            assert mine.notes[0].endswith("this is lira") and mine.notes[1:] == theirs.notes
+    for options, end in (({"variant": 0}, "this is lira"), ({"variant": 3}, "variant 3 was stated, theirs is 0")):
+        (stated,) = KlLira(selection="oracle", variance="pooled", **options).run(inputs, targets=[0])
+        np.testing.assert_array_equal(stated.scores, ours[0].scores)
+        assert stated.notes[0].endswith(end)
 
 
+@pytest.mark.parametrize("options", [{}, {"selection": "accuracy"}, {"selection": "oracle", "variant": 0}])
 @pytest.mark.parametrize("is_constant", [False, True])
-def test_coins_reach_the_scores_through_the_target_alone(world, make_inputs, is_constant):
+def test_coins_reach_the_scores_through_the_target_alone(world, make_inputs, is_constant, options):
     """Target's and complement's coins and the complement's signals: the same scores to the last digit."""
     margin = np.full((24, 300), 0.1) if is_constant else world.dense("logit_margin").copy()
-    (before,) = KlLira().run(make_inputs(world.design, margin), targets=[8])
+    (before,) = KlLira(**options).run(make_inputs(world.design, margin), targets=[8])
     is_in = world.design.is_in.copy()
     is_in[8:10] = 1 - is_in[8:10]
     changed = margin.copy()
     if not is_constant:
         changed[9] = 1e4 * changed[9]
-    (after,) = KlLira().run(make_inputs(dataclasses.replace(world.design, is_in=is_in), changed), targets=[8])
+    (after,) = KlLira(**options).run(make_inputs(dataclasses.replace(world.design, is_in=is_in), changed), targets=[8])
     np.testing.assert_array_equal(before.scores, after.scores)
     assert before.notes == after.notes and is_constant == (np.ptp(before.scores) == 0)
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize(("n_models", "n_variants"), [(16, 2), (64, 3)])
-def test_redrawn_coins_leave_it_at_chance(draw_coins, make_design, make_inputs, n_models, n_variants):
+@pytest.mark.parametrize("options", [{}, {"selection": "accuracy"}, {"selection": "oracle", "variant": 1}])
+@pytest.mark.parametrize(("n_models", "n_variants"), [(12, 2), (16, 2), (64, 3)])
+def test_redrawn_coins_leave_it_at_chance(draw_coins, make_design, make_inputs, n_models, n_variants, options):
     """Margins that never saw a coin, of several variants: no AUC of twenty, nor their mean, leaves its band, which a
-    correct attack does with probability 2e-6.
+    correct attack does with probability 2e-6 for each choice and size.
     """
     variant = np.arange(n_models) // 2 % n_variants
     margin = margins(np.random.default_rng(4), np.zeros((n_models, 1000)), variant)
@@ -164,7 +185,7 @@ def test_redrawn_coins_leave_it_at_chance(draw_coins, make_design, make_inputs, 
     for redraw in range(20):
         coins = draw_coins("paired", n_models, 1000, seed=100 * n_models + redraw)
         inputs = make_inputs(with_variants(make_design(coins), variant), margin)
-        (result,) = KlLira().run(inputs, targets=[redraw % n_models])
+        (result,) = KlLira(**options).run(inputs, targets=[redraw % n_models])
         n_in = int(result.label.sum())
         areas.append(auc(result.scores, result.label))
         variances.append(auc_null_variance(result.scores, n_in, 1000 - n_in))
@@ -183,14 +204,26 @@ def test_too_few_shadows_of_a_variant_are_refused(draw_coins, make_design, make_
     with pytest.raises(UnsupportedError, match="variant 3 has 2 for target 6") as caught:
         KlLira().run(inputs, targets=[0, 6])
     assert "\n" not in str(caught.value)
+    for variant in (0, 3):  # a stated variant needs shadows, the others do not
+        attack = KlLira(selection="oracle", variant=variant)
+        if variant == 0:
+            attack.run(inputs, targets=[6])
+        else:
+            with pytest.raises(UnsupportedError, match="variant 3 has 2 for target 6"):
+                attack.run(inputs, targets=[6])
     with pytest.raises(UnsupportedError, match="variant 3 has 3"):
         KlLira().run(inputs.restricted_to(range(9)), targets=[0])
 
 
 def test_hostile_input_is_refused(world, make_inputs):
-    for options in ({"selection": "accuracy"}, {"variance": "poled"}):
-        with pytest.raises(ConfigError, match=next(iter(options))):
+    wrong = ({"selection": "random"}, {"variance": "poled"}, {"variant": 1}, {"variant": 0, "selection": "accuracy"})
+    stated = [{"variant": bad, "selection": "oracle"} for bad in (None, -1, True, 1.0, "0")]
+    for options in (*wrong, *stated):
+        with pytest.raises(ConfigError, match=next(iter(options))) as caught:
             KlLira(**options)
+        assert caught.value.key == next(iter(options)) and "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"variant must be one of the shadows', \[0, 1, 2\]; got 7"):
+        KlLira(selection="oracle", variant=7).run(world, targets=[0])
     with pytest.raises(UnsupportedError, match="measured"):
         KlLira().run(world, targets=[99])
     margin = world.dense("logit_margin").copy()

@@ -73,6 +73,13 @@ def test_trigamma_is_inverted(x):
     assert inverse_trigamma(polygamma(1, np.array([x]))).item() == pytest.approx(x, rel=1e-9)
 
 
+def test_one_targets_prior_does_not_depend_on_anothers_to_the_last_bit():
+    values = polygamma(1, np.geomspace(1e-2, 1e5, 2000))
+    together = inverse_trigamma(values)
+    assert together.tolist() == [inverse_trigamma(values[place : place + 1]).item() for place in range(2000)]
+    assert np.isnan(inverse_trigamma(np.array([np.nan, 1.0]))).tolist() == [True, False]
+
+
 @pytest.mark.statistical
 @pytest.mark.parametrize("strength", [2.0, 8.0, 40.0])
 @pytest.mark.parametrize("n", [2, 4, 16])

@@ -15,19 +15,9 @@ from privaudit.config import load_config
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.estimators import OneRun, auc, auc_null_variance
 from privaudit.pipeline.primary import check_primary, choose_primary
-from privaudit.registry import create_attack, list_methods
+from privaudit.registry import create_attack
+from tests.attacks.variants import ATTACKS
 
-VARIANTS = {
-    "lira": [{"variance": "per_record"}, {"variance": "pooled"}, {"mode": "offline"}, {"centre": "median"}],
-    "rmia": [{"score": "log_ratio"}, {"score": "population_share"}, {"mode": "offline"}],
-    "base": [{}, {"mode": "offline"}],
-    "population": [{}, {"compared_with": "own_class"}],
-    "reference": [{}, {"distribution": "rank"}],
-    "modified_entropy": [{}, {"thresholds": "global"}],
-    "nig": [{}, {"mode": "offline"}],
-    "proxy": [{}, {"proxies": "class"}],
-}
-ATTACKS = [(method.name, params) for method in list_methods("attack") for params in VARIANTS.get(method.name, [{}])]
 N_MODELS, REDRAWS = (4, 8, 16, 64), 10
 N_CANARIES, N_POPULATION = 1000, 250
 # two-sided bands; the AUCs looked at are those of every attack, number of models and redraw
@@ -80,7 +70,7 @@ MANY_CANARIES, FAMILY_ERROR, MARGIN = 6000, 0.001, 0.01
 def test_the_mean_over_designs_is_a_half(draw_coins, make_design, make_inputs, name, params, n_models):
     """The t-interval over ten designs contains .5, at a family level of 99.9 %: no attack at no size is rejected by Holm,
     whose first step is Bonferroni's. And the mean is within .01 of .5: its standard deviation is at most .0024, so that
-    one is missed with probability 2e-5, and any of the 70 or so with .002. One target per design.
+    one is missed with probability 2e-5, and any of the about 100 with .002. One target per design.
     """
     margin, attack = family(n_models, MANY_CANARIES, seed=1), create_attack(name, params)
     areas = []

@@ -22,8 +22,8 @@ def all_blocks(fits):
     blocks = list(fits)
     observed = np.hstack([block.observed for block in blocks])
     sides = []
-    for side in ("inside", "outside"):
-        parts = [getattr(block, side) for block in blocks]
+    for side in range(len(blocks[0].sides)):
+        parts = [block.sides[side] for block in blocks]
         width = [block.observed.shape for block in blocks]
         sides.append(
             type(parts[0])(
@@ -95,6 +95,37 @@ def test_blocks_cover_every_record_once(draw_coins, monkeypatch):
     seen = [block.records for block in fits]
     assert len(seen) > 5
     np.testing.assert_array_equal(np.concatenate([np.arange(1000)[part] for part in seen]), np.arange(1000))
+
+
+@pytest.mark.parametrize("kind", ["paired", "balanced"])
+@pytest.mark.parametrize("centre", ["mean", "median"])
+def test_out_alone_is_the_out_side_of_both(draw_coins, kind, centre):
+    is_in = draw_coins(kind, 8, 200).astype(bool)
+    values = np.random.default_rng(0).standard_normal((8, 200))
+    pair = np.arange(8) ^ 1 if kind == "paired" else np.full(8, -1)
+    given_both = {"values": values, "is_in": is_in, "pair": pair, "usable": np.arange(8), "targets": [0, 5]}
+    _, _, outside = all_blocks(ShadowFits(**given_both, centre=centre))
+    _, alone = all_blocks(ShadowFits(**given_both, centre=centre, sides="out"))
+    for one, other in zip(outside, alone, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_out_alone_needs_no_in_shadow(draw_coins):
+    is_in = draw_coins("balanced", 6, 50).astype(bool)
+    is_in[1:, :7] = False
+    values = np.random.default_rng(0).standard_normal((6, 50))
+    fits = {"values": values, "is_in": is_in, "pair": np.full(6, -1), "usable": np.arange(6), "targets": [0]}
+    with pytest.raises(UnsupportedError, match="7 records lack one"):
+        list(ShadowFits(**fits))
+    (block,) = ShadowFits(**fits, sides="out")
+    np.testing.assert_array_equal(block.outside.n[0, :7], 5)
+    is_in[1:, 9] = True
+    with pytest.raises(UnsupportedError, match="1 records lack one"):
+        list(ShadowFits(**fits, sides="out"))
+    two = {"values": values[:2], "is_in": np.stack([is_in[0], ~is_in[0]]), "pair": np.array([1, 0])}
+    own_pair = ShadowFits(**two, usable=np.arange(2), targets=[0], sides="out")
+    with pytest.raises(UnsupportedError, match="50 records lack one"):
+        list(own_pair)
 
 
 def test_too_few_shadows_are_refused():

@@ -20,7 +20,7 @@ WITH_SHADOWS = [DifficultyCalibration(), ReferenceAttack(), ReferenceAttack(dist
 EVERY = [
     *WITH_SHADOWS,
     PopulationAttack(),
-    PopulationAttack(compared_with="own_class"),
+    PopulationAttack(compared_with="class"),
     ModifiedEntropy(thresholds="global"),
 ]
 N_POPULATION = 120
@@ -56,7 +56,7 @@ def test_a_p_value_counts_population_records_with_as_much_signal(inputs):
     (result,) = PopulationAttack().run(inputs, targets=[2])
     p = (1 + (values[2, 400:] >= values[2, :400, None]).sum(axis=1)) / (1 + N_POPULATION)
     np.testing.assert_allclose(np.exp(-result.scores), p, rtol=1e-12)
-    (result,) = PopulationAttack(compared_with="own_class").run(inputs, targets=[2])
+    (result,) = PopulationAttack(compared_with="class").run(inputs, targets=[2])
     for label in range(3):
         rows = inputs.labels[:400] == label
         alike = values[2, 400:][inputs.labels[400:] == label]
@@ -79,7 +79,7 @@ def test_a_class_with_a_small_population_is_compared_with_all_of_it():
 def test_small_classes_are_named(inputs):
     labels = inputs.labels.copy()
     labels[5] = 9
-    (result,) = PopulationAttack(compared_with="own_class").run(replace(inputs, labels=labels), targets=[0])
+    (result,) = PopulationAttack(compared_with="class").run(replace(inputs, labels=labels), targets=[0])
     assert "class 9" in result.notes[0]
 
 
@@ -179,7 +179,7 @@ def test_class_thresholds_help_where_classes_differ(draw_coins, make_design, mak
     """4,000 records: the AUCs' standard deviation is below .01, their distance .05 and more."""
     inputs = some_inputs(draw_coins, make_design, make_inputs, n=4000, strength=3.0)
     areas = []
-    for thresholds in ("global", "own_class"):
+    for thresholds in ("global", "class"):
         results = ModifiedEntropy(thresholds=thresholds).run(inputs, targets=range(8))
         areas.append(np.mean([auc(result.scores, result.label) for result in results]))
     assert areas[1] > areas[0] + 0.02

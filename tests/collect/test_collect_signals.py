@@ -1,5 +1,6 @@
 """From the signals that attacks read to the collectors that make them, and what these ask and refuse."""
 
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -10,23 +11,40 @@ from torch import nn
 
 from privaudit.collect.augmented import AugmentedCollector
 from privaudit.collect.loss_trace import LossTraceCollector
+from privaudit.collect.run import collect
 from privaudit.collect.shadow import ShadowCollector
 from privaudit.collect.stages import CollectContext, Measured, Query, Train
-from privaudit.config import AuditConfig, load_config, parse
+from privaudit.config import AuditConfig, OptimizerConfig, load_config, parse
 from privaudit.data.dataset import dataset_from_arrays
 from privaudit.data.design import make_design
-from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.errors import ConfigError, StoreError, UnsupportedError
 from privaudit.numerics import logit_margin
 from privaudit.pipeline import run_audit
+from privaudit.pipeline.analyse import analyse
 from privaudit.pipeline.plan import make_plan
 from privaudit.pipeline.run import train_shadows
 from privaudit.registry import create_attack, create_collectors, list_methods
 from privaudit.scoring.measure import measure
 from privaudit.scoring.query import query_logits
-from privaudit.scoring.signals import AUGMENTED_MARGIN, LOSS_TRACE, SIGNALS
+from privaudit.scoring.signals import ALWAYS, AUGMENTED_MARGIN, LOSS_TRACE, SIGNALS
 from privaudit.scoring.views import views
 from privaudit.store.folder import AuditFolder
 from privaudit.store.tensors import load_arrays
+from privaudit.training.recipe import Recipe
+
+DESIGN = make_design(
+    kind="paired", n_models=4, n_records=10, targets=[0], population=0.2, seed=0, record_codes=range(10)
+)
+RECIPE = Recipe(
+    steps=6,
+    sample_rate=0.5,
+    epochs=None,
+    batch_size=None,
+    expected_batch_size=5.0,
+    schedule_steps=6,
+    optimizer=OptimizerConfig(name="sgd", lr=0.5),
+    dp=None,
+)
 
 
 class Wishful:
@@ -40,11 +58,14 @@ def names(*attacks):
     return [one.name for one in create_collectors(attacks)]
 
 
+STEPS = {"steps": 6, "sample_rate": 0.5, "optimizer": {"name": "sgd", "lr": 0.5}}
+
+
 def config_of(tmp_path, attacks, **changes):
     content = {
         "data": {"source": "digits", "label": None, "n_records": 60, "groups": []},
         "model": {"build": "mlp", "params": {"hidden": [4]}},
-        "recipe": {"steps": 6, "sample_rate": 0.5, "optimizer": {"name": "sgd", "lr": 0.5}},
+        "recipe": STEPS,
         "design": {"n_models": 8},
         "attacks": attacks,
         "primary": {"attack": attacks[0]["name"], "estimator": "one_run"},
@@ -81,12 +102,38 @@ def test_models_that_diverged_are_not_asked_for_again():
     design = make_design(
         kind="paired", n_models=4, n_records=10, targets=[0], population=0.2, seed=0, record_codes=range(10)
     )
-    context = CollectContext(design=design, record_shape=(3, 3), has_own_training=False, diverged=frozenset({2}))
+    context = CollectContext(
+        design=design, record_shape=(3, 3), has_own_training=False, n_trace_points=3, diverged=frozenset({2})
+    )
     assert next(LossTraceCollector().stages(context)) == Train(models=[0, 1, 3], signals=frozenset({LOSS_TRACE}))
     assert next(AugmentedCollector().stages(context)) == Query(models=[0, 1, 3], signals=frozenset({AUGMENTED_MARGIN}))
     stages = ShadowCollector().stages(context)
     assert next(stages) == Train(models=[0, 1, 3])
     assert stages.send(Measured(models=(0, 1, 3), read=lambda name: None)).models == (0, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "more"),
+    [(None, set(SIGNALS)), (frozenset(), set()), (frozenset({"negative_loss_t2", LOSS_TRACE}), {"negative_loss_t2"})],
+)
+def test_models_are_queried_for_what_is_read_and_for_what_every_report_reads(wanted, more):
+    context = CollectContext(design=DESIGN, record_shape=(3,), has_own_training=False, n_trace_points=3, wanted=wanted)
+    stages = ShadowCollector().stages(context)
+    next(stages)
+    query = stages.send(Measured(models=(0,), read=lambda name: None))
+    assert query.signals == {"logit_margin", "negative_loss", "correct"} | more
+
+
+@pytest.mark.parametrize("signals", [{"logit_margin"}, {LOSS_TRACE, "logit_margin"}, {"negative_loss_trail"}])
+def test_what_cannot_be_recorded_in_training_is_refused_before_it(signals):
+    class Greedy:
+        def stages(self, context):
+            yield Train(models=[0], signals=frozenset(signals))
+
+    job = SimpleNamespace(record_shape=(3,), spec=SimpleNamespace(train=None), recipes=(RECIPE,), labels=np.arange(10))
+    with pytest.raises(UnsupportedError, match=f"one signal can be recorded.*{min(signals)}") as caught:
+        collect(Greedy(), job, DESIGN, executor=None)
+    assert "\n" not in str(caught.value)
 
 
 TRAIN_FILE = """
@@ -101,6 +148,7 @@ def test_what_cannot_be_collected_is_refused_before_anything_is_trained(tmp_path
     own = {"build": "mlp", "params": {"hidden": [4]}, "train": "mine.py:train"}
     cases = (
         (config_of(tmp_path, [{"name": "lt_iqr"}], model=own), None, "model.train"),
+        (config_of(tmp_path, [{"name": "lt_iqr"}], recipe={**STEPS, "steps": 2}), None, "at least 2; the recipe has 1"),
         (config_of(tmp_path, [{"name": "lira", "params": {"queries": "augmented"}}]), flat, r"shape \(9,\)"),
     )
     for config, dataset, words in cases:
@@ -120,10 +168,12 @@ def test_a_released_model_has_no_trace():
     class WithReleased:
         is_trained = released != -1
 
-    context = CollectContext(design=WithReleased(), record_shape=(3, 3), has_own_training=False)
+    context = CollectContext(design=WithReleased(), record_shape=(3, 3), has_own_training=False, n_trace_points=3)
     with pytest.raises(UnsupportedError, match=r"model\.checkpoint"):
         LossTraceCollector().check(context)
-    LossTraceCollector().check(CollectContext(design=design, record_shape=(3,), has_own_training=False))
+    LossTraceCollector().check(
+        CollectContext(design=design, record_shape=(3,), has_own_training=False, n_trace_points=3)
+    )
     assert next(AugmentedCollector().stages(context)).models == [0, 1, 2, 3]  # but it can be queried
 
 
@@ -167,7 +217,7 @@ def test_an_audit_records_what_its_attacks_read_and_its_models_do_not_change(tmp
     weights = [{path.name: path.read_bytes() for path in (folder / "models").iterdir()} for folder in (plain, out)]
     assert weights[0] == weights[1] and len(weights[0]) == 8
     kept = {path.name for path in (plain / "signals").iterdir()}
-    assert kept == set(SIGNALS) and {path.name for path in (out / "signals").iterdir()} == kept | {
+    assert kept == ALWAYS and {path.name for path in (out / "signals").iterdir()} == kept | {
         LOSS_TRACE,
         AUGMENTED_MARGIN,
     }
@@ -180,6 +230,63 @@ def test_an_audit_records_what_its_attacks_read_and_its_models_do_not_change(tmp
     assert rates["train_test_gap"] == pytest.approx(rates["accuracy_in"] - rates["accuracy_out"], abs=1e-15)
     assert metrics["tail_tnr"].at == 0.01 and metrics["tail_tnr"].value is None  # 1 % of some 24 members
     assert "not measurable" in metrics["tail_tnr"].rule
+
+
+def signal_files(out):
+    return {
+        str(path.relative_to(out)): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in out.glob("signals/*/*.safetensors")
+    }
+
+
+def test_a_signal_that_nobody_asked_for_is_named_and_added_without_touching_the_others(tmp_path):
+    """Base reads the loss at temperature 2; views and traces are never there unless asked for."""
+    plain, more = config_of(tmp_path, [{"name": "loss"}]), config_of(tmp_path, [{"name": "loss"}, {"name": "base"}])
+    out = train_shadows(plain)
+    before = signal_files(out)
+    assert len(before) == 8 * len(ALWAYS)
+    with pytest.raises(StoreError, match="signal negative_loss_t2 was not collected: no attack asked for it") as caught:
+        analyse(out, changes=more)
+    assert "\n" not in str(caught.value) and "`privaudit run` with this config" in str(caught.value)
+    several = config_of(tmp_path, [{"name": "loss"}, {"name": "base"}, {"name": "lt_iqr"}])
+    with pytest.raises(StoreError, match="signals negative_loss_t2, negative_loss_trace were not collected"):
+        analyse(out, changes=several)
+    assert train_shadows(more) == out
+    after = signal_files(out)
+    assert before.items() <= after.items() and len(after) == 8 * (len(ALWAYS) + 1)
+    (out / "signals" / "negative_loss_t2" / "00003.safetensors").unlink()
+    (out / "signals" / "correct" / "00005.safetensors").unlink()
+    with pytest.raises(StoreError, match=r"signals of 2 of 8 models are missing\. Run the same"):
+        analyse(out)
+    train_shadows(more)
+    again = signal_files(out)
+    assert {name: content for name, (_, content) in again.items()} == {
+        name: content for name, (_, content) in after.items()
+    }
+    assert {name for name in after if again[name] != after[name]} == {
+        "signals/negative_loss_t2/00003.safetensors",
+        "signals/correct/00005.safetensors",
+    }
+    assert analyse(out).sections
+
+
+def test_signals_that_an_unfinished_run_was_asked_for_are_no_news(tmp_path):
+    """Nothing is there yet, but the same command brings it."""
+    out = train_shadows(config_of(tmp_path, [{"name": "loss"}, {"name": "base"}]))
+    for path in out.glob("signals/negative_loss_t2/*"):
+        path.unlink()
+    with pytest.raises(StoreError, match=r"signals of 8 of 8 models are missing\. Run the same"):
+        analyse(out)
+
+
+def test_an_old_folder_is_not_queried_again_for_what_nobody_asks_for(tmp_path):
+    """A folder that lacks a signal of no attack asked for is left as it is."""
+    out = train_shadows(config_of(tmp_path, [{"name": "loss"}]))
+    before = signal_files(out)
+    steps = []
+    train_shadows(config_of(tmp_path, [{"name": "loss"}, {"name": "lira"}]), progress=steps.append)
+    assert signal_files(out) == before
+    assert [(step.done, step.total) for step in steps if step.stage == "querying"] == [(8, 8)]
 
 
 def test_the_bundled_audit_collects_no_more_than_before():

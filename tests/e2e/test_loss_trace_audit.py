@@ -35,13 +35,13 @@ def digits():
     return dataset_from_arrays((features / 16).astype(np.float32), labels, name="digits")
 
 
-def audit(dataset, out, *, attacks=BOTH, n_models=4, epochs=2, model=None, **keys):
+def audit(dataset, out, *, attacks=BOTH, n_models=4, epochs=2, model=None, primary=None, **keys):
     config = {
         "model": {"build": "mlp", "params": {"hidden": [64]}, **(model or {})},
         "recipe": {"epochs": epochs, "batch_size": 64, "optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}},
         "design": {"n_models": n_models},
         "attacks": attacks,
-        "primary": {"attack": "loss"},
+        "primary": primary or {"attack": "loss"},
         "engine": {"kind": "inline"},
         "report": {"formats": ["json"]},
         "out": str(out),
@@ -62,6 +62,8 @@ def test_the_ranking_finds_the_members_that_lira_finds(digits, tmp_path):
     report = audit(digits, out, n_models=8, epochs=40)
     (finding,) = [finding for finding in report.findings("mia") if finding.method == "lt_iqr"]
     assert OWNERS_NOTE in finding.notes
+    assert finding.game == "record_risk" and not finding.guesses_membership and not finding.estimates
+    assert all(other.estimates for other in report.findings("mia") if other.method == "loss")
     assert "lt_iqr" in (out / "report.json").read_text() and json.loads((out / "report.json").read_text())
     folder = AuditFolder(out)
     design, records = read_design(folder.design)
@@ -98,6 +100,18 @@ def test_an_audit_without_traces_can_be_given_them_later(digits, tmp_path):
     (out / "signals" / TRACE / "00001.safetensors").unlink()
     with pytest.raises(StoreError, match="Run the same `privaudit run` command again"):
         analyse(out)
+
+
+@pytest.mark.parametrize("attacks", [BOTH, BOTH[1:]])
+def test_no_bound_and_no_verdict_rest_on_a_ranking_for_the_owner(digits, tmp_path, attacks):
+    """Its scores are no function of the released model alone, so the one-run theorem says nothing of them."""
+    wanted = {"attack": "auto" if len(attacks) == 1 else "lt_iqr"}
+    with pytest.raises(
+        ConfigError, match=r"lt_iqr ranks records for the model's owner.*no bound is made of it"
+    ) as caught:
+        audit(digits, tmp_path / "out", attacks=attacks, primary=wanted)
+    assert caught.value.key == "primary.attack"
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_training_function_of_the_user_s_is_refused_before_it_is_called(digits, tmp_path):

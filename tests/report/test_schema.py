@@ -38,6 +38,11 @@ def test_wrong_output_is_not(builder, validator, change):
     assert not validator.is_valid(content)
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.12"])
+def test_every_minor_version_is_legal(builder, validator, version):
+    assert validator.is_valid({**report_to_dict(builder.sample_report()), "schema_version": version})
+
+
 def test_unknown_keys_are_legal(builder, validator):
     assert validator.is_valid({**report_to_dict(builder.sample_report()), "later": 1})
 

@@ -22,7 +22,7 @@ from privaudit.scoring.query import query_logits
 from privaudit.scoring.signals import LOSS_TRACE, signals_from_logits
 from privaudit.store.folder import AuditFolder
 from privaudit.store.tensors import load_arrays
-from privaudit.training.batches import n_steps
+from privaudit.training.batches import n_steps, trace_steps
 from privaudit.training.executors import InlineExecutor
 from privaudit.training.groups import ONE_BY_ONE, TrainerPlan
 from privaudit.training.job import make_job
@@ -31,7 +31,7 @@ from privaudit.training.networks import build_network
 from privaudit.training.one_model import trained_network
 from privaudit.training.pool import train_models
 from privaudit.training.recipe import Recipe
-from privaudit.training.tracing import Tracing, trace_steps, untouched
+from privaudit.training.tracing import Tracing, untouched
 from privaudit.training.weights import load_weights
 
 INLINE = InlineExecutor()
