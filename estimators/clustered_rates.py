@@ -17,6 +17,9 @@ from privaudit.estimators.played_models import Bools, Floats, check_coins
 from privaudit.validate import check_probability
 
 
+FEWEST_RECORDS = 5  # that are called, and that are not; with fewer, how alike a record's outcomes are is not known
+
+
 class GroupRate(NamedTuple):
     """A group's rate.
 
@@ -91,7 +94,9 @@ def group_rates(called: ArrayLike, counted: ArrayLike, groups: Sequence[ArrayLik
 
     The design effect adds, to the variance of independent outcomes, what those of one record and those of one model have in
     common; each correlation is the larger of the group's own and that of all records, so that a group with few outcomes
-    does not look certain by chance. Of few models, their number enters by the quantiles of t.
+    does not look certain by chance. Where fewer than 5 of the group's records are called in any model, or fewer than 5 are
+    not called in some, they do not show how alike a record's outcomes are: its outcomes count as one at most. Of few models,
+    their number enters by the quantiles of t.
 
     Args:
         called: ``(n_models, n_records)`` True where a record was called a member.
@@ -132,7 +137,13 @@ def _rate(hits: Bools, counts: Bools, everybody: tuple[float, float]) -> GroupRa
     effect = 1.0
     for axis in (0, 1):
         effect += (_mean_size(counts, axis) - 1.0) * max(own[axis], everybody[axis])
-    return GroupRate(int(hits.sum()), n, n / effect / _few_models(counts))
+    return GroupRate(int(hits.sum()), n, min(n / effect / _few_models(counts), _most_outcomes(hits, counts)))
+
+
+def _most_outcomes(hits: Bools, counts: Bools) -> float:
+    """One per record where few records are called, or few are not: they may be always the same."""
+    n_called, n_missed = int(hits.any(axis=0).sum()), int((counts & ~hits).any(axis=0).sum())
+    return float(counts.any(axis=0).sum()) if min(n_called, n_missed) < FEWEST_RECORDS else math.inf
 
 
 def _few_models(counts: Bools, at: float = 0.995) -> float:

@@ -10,7 +10,7 @@ from privaudit.registry import create_attack
 from tests.attacks.variants import ATTACKS
 
 # a regression costs a hundred times what the others do, and looks at no shadow
-FEW_AUDITS = {"quantile": 25}
+FEW_AUDITS = {"quantile": 15}
 
 
 @pytest.mark.parametrize("n_models", [4, 6, 8])
@@ -30,10 +30,10 @@ def test_the_target_alone_left_out_gives_no_bound(draw_coins, make_design, make_
 def test_the_bound_of_every_legal_attack_stays_at_its_level(
     draw_coins, make_design, make_inputs, name, params, n_models
 ):
-    """200 audits of noise: at most 27 bounds above 0 at 95 %, of 25 (`quantile`) at most 9 (binomial; a correct method
+    """100 audits of noise: at most 18 bounds above 0 at 95 %, of 15 (`quantile`) at most 7 (binomial; a correct method
     fails with 1e-6).
     """
-    n_audits, above = FEW_AUDITS.get(name, 200), 0
+    n_audits, above = FEW_AUDITS.get(name, 100), 0
     for audit in range(n_audits):
         rng = np.random.default_rng(1000 + audit)
         coins = np.repeat(rng.integers(0, 2, (n_models // 2, 150)), 2, axis=0)
