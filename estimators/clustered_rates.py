@@ -16,7 +16,6 @@ from privaudit.errors import ShapeError
 from privaudit.estimators.played_models import Bools, Floats, check_coins
 from privaudit.validate import check_probability
 
-
 FEWEST_RECORDS = 5  # that are called, and that are not; with fewer, how alike a record's outcomes are is not known
 
 

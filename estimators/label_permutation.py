@@ -1,4 +1,4 @@
-"""Does a group's number differ from the rest's by more than chance? The groups' labels dealt out anew among the records."""
+"""Does a group's label say anything about its records' outcomes? The groups' labels dealt out anew among the records."""
 
 from collections.abc import Sequence
 
@@ -44,7 +44,9 @@ def label_permutation_p_values(
 
     Exact, at every number of records and draws, if the group says nothing about a record's outcomes: records are a sample,
     coins are drawn and models trained without looking at groups, so all ways to deal out the labels are equally likely.
-    Nothing is assumed about how the outcomes of one model or of one record depend on each other.
+    Nothing is assumed about how the outcomes of one model or of one record depend on each other. It is no test that two rates
+    are equal: groups of one rate whose records differ more among themselves, such as a few that are always found, are called
+    different more often than the level says.
 
     Args:
         residuals: ``(n_records,)`` whole numbers that add up to 0.

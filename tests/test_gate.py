@@ -322,6 +322,14 @@ def test_wrong_policies_name_the_key(content, says):
         policy_from_dict(content)
 
 
+def test_groups_are_limited_by_their_auc_only(sample):
+    """With one line that says why, whatever the report holds."""
+    with pytest.raises(ConfigError, match=r"groups can be limited by auc only: .*error of the threshold") as refused:
+        gate(sample.sample_report(), limit("tpr_at_fpr", 0.5, at=0.01, group="sex=Female"))
+    assert "\n" not in str(refused.value)
+    assert "no group sex=Female" in only(sample.sample_report(), limit("auc", 0.5, group="sex=Female")).reason
+
+
 @pytest.mark.parametrize(
     ("content", "key"),
     [

@@ -22,6 +22,12 @@ def _not_boolean(value: Any) -> Any:
 Number = Annotated[float, BeforeValidator(_not_boolean), Field(allow_inf_nan=False)]
 
 
+ONLY_AUC = (
+    "groups can be limited by auc only: the interval of a group's true positive rate leaves out the error of the "
+    "threshold, which is set on the same records"
+)
+
+
 class GateRule(StrictModel):
     """One limit.
 
@@ -30,7 +36,7 @@ class GateRule(StrictModel):
         metric: the quantity looked at.
         at: the false positive rate, for ``tpr_at_fpr``.
         max: the limit; every metric but ``claim`` needs one.
-        group: a group of records as the report names it, such as ``sex=Female``; for ``auc`` and ``tpr_at_fpr``.
+        group: a group of records as the report names it, such as ``sex=Female``; for ``auc`` alone.
     """
 
     id: Annotated[str, Field(min_length=1)]
@@ -54,8 +60,12 @@ class GateRule(StrictModel):
 
     @model_validator(mode="after")
     def _group_fits_metric(self) -> "GateRule":
-        if self.group is not None and self.metric not in SHARES:
-            raise ValueError(f"metric {self.metric} takes no group; {' and '.join(SHARES)} do. Remove group")
+        if self.group is None:
+            return self
+        if self.metric != "auc":
+            raise ValueError(f"metric {self.metric} takes no group; {ONLY_AUC}. Remove group")
+        if not all(part.strip() for part in self.group.partition("=")):
+            raise ValueError(f"group must be written name=value, such as sex=Female; got {self.group}")
         return self
 
     @model_validator(mode="after")

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.estimators import auc, auc_interval
-from privaudit.estimators.clustered_rates import GroupRate, difference_interval, group_rates
+from privaudit.estimators import auc
+from privaudit.estimators.clustered_rates import GroupRate, difference_interval, effective_interval, group_rates
 from privaudit.estimators.false_discovery import benjamini_yekutieli
 from privaudit.estimators.label_permutation import label_permutation_p_values, rate_residuals
 from privaudit.estimators.thresholds_from_shadows import floor_threshold
@@ -26,7 +26,8 @@ MOST_CELLS = 200_000_000  # records dealt out, over all draws
 CLUSTERED = (
     "Interval for all groups of the report at once (Bonferroni), exact (Clopper-Pearson) for the number of independent "
     "outcomes that those of the group are worth: outcomes of one record, and of one model, are alike (two-way design effect). "
-    "With several models it is about other records of the group and other trainings, with one about other records"
+    "With several models it is about other records of the group and other trainings, with one about other records; always at the "
+    "threshold that was used, which was set on these records: the threshold's own error is not in the interval"
 )
 TPR_RULE = (
     "share of the group's members called members, with one threshold per model for all groups, at which the model has this "
@@ -34,14 +35,16 @@ TPR_RULE = (
 )
 FPR_RULE = f"share of the group's non-members called members at that threshold. {CLUSTERED}"
 AUC_RULE = (
-    "area under the curve within the group, mean over the models; Wilson interval on the distribution-free variance bound of "
-    "one model's, for all groups of the report at once (Bonferroni); for large groups"
+    "area under the curve within the group, mean over the models; Clopper-Pearson interval, for all groups of the report at once "
+    "(Bonferroni), of a rate over as many trials as one model's smaller side has records: no area varies more, and exact for "
+    "one model whose area does, with all records of that side either above or below all others"
 )
 DIFFERENCE_RULE = "true positive rate of the group less that of all other records; interval from both (square and add), for all groups at once"
 P_RULE = (
-    "p-value of that difference, adjusted over all groups of the report: calling those up to q different keeps the share of "
-    "false ones at q (Benjamini-Yekutieli, under any dependence). Exact permutation test: groups' labels are dealt out anew "
-    "among the records"
+    "p-value of a permutation test, exact for one question: is the label unrelated to the records' outcomes? Small: outcomes of "
+    "this group are distributed differently, in their rate or otherwise; it is no test that the true positive rates are equal. "
+    "Adjusted over all groups of the report: calling those up to q different keeps the share of false ones at q "
+    "(Benjamini-Yekutieli, under any dependence)"
 )
 TOO_SMALL = "not measurable: fewer non-members than one false alarm takes at that rate"
 
@@ -164,6 +167,10 @@ def group_auc(played: Played, rows: NDArray[np.bool_], *, each: float, confidenc
 
     The mean's variance is no larger than the mean of one model's, whatever the models have in common: the interval is that
     of one model with the harmonic mean of the sizes.
+    That variance is at most A (1 - A) / n with n records on the smaller side, as of a rate of n trials, and is that of a rate
+    where each record of that side lies above or below all others: Clopper-Pearson for it.
+
+    Source: Birnbaum and Klose, Annals of Mathematical Statistics 1957 (the bound).
     """
     areas, sizes = [], []
     for scores, inside in zip(played.scores[:, rows], played.is_in[:, rows], strict=True):
@@ -174,12 +181,12 @@ def group_auc(played: Played, rows: NDArray[np.bool_], *, each: float, confidenc
     if not areas:
         return Metric(name="group_auc", value=None, rule="not measurable: no model has members and non-members"), 0
     n, value = int(len(sizes) / sum(1 / size for size in sizes)), float(np.mean(areas))
-    lower, upper = auc_interval(value, n, n, confidence=each)
+    lower, upper = effective_interval(value, float(n), confidence=each)
     return Metric(name="group_auc", value=value, lower=lower, upper=upper, confidence=confidence, rule=AUC_RULE), n
 
 
 def _params(split: Split, played: Played, tpr: GroupRate, fpr: GroupRate) -> dict[str, Any]:
-    """What the group is, and from what a gate makes its intervals anew."""
+    """What the group is, and what its intervals count; a gate makes that of the area anew."""
     inside = played.is_in[:, split.rows]
     return {
         "group": split.name,

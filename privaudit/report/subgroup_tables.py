@@ -10,6 +10,10 @@ from privaudit.types import AuditReport, Finding, Metric
 
 LARGEST_P = 0.05
 MOST_NAMED = 6
+GROUP_NOTE = (
+    "About groups: intervals of TPR and FPR hold at the threshold that was used; the threshold's own error is not in the interval. "
+    "A small p says that outcomes of a group are distributed differently, not that their rate is another."
+)
 
 
 def group_rows(report: AuditReport) -> tuple[Finding, ...]:
@@ -55,8 +59,8 @@ def _difference_text(finding: Finding) -> str:
         return NOT_MEASURABLE
     signed = [_points(value) for value in (metric.value, metric.lower, metric.upper) if value is not None]
     interval = f" ({signed[1]} to {signed[2]})" if len(signed) > 2 else ""
-    said = f"differs, p {_p_text(p.value)}" if p.value <= LARGEST_P else f"no difference shown, p {_p_text(p.value)}"
-    return f"{signed[0]}{interval}\n{said}"
+    said = "distributed differently" if p.value <= LARGEST_P else "not shown to be distributed differently"
+    return f"{signed[0]}{interval}\noutcomes {said}, p {_p_text(p.value)}"
 
 
 def _points(value: float) -> str:
@@ -70,7 +74,8 @@ def _p_text(p: float) -> str:
 def who_sentences(report: AuditReport) -> tuple[str, ...]:
     """Return what was found about groups and records, in a sentence each."""
     groups, records = group_rows(report), finding_about(report, "pair_wins")
-    return tuple(text for text in (_group_sentence(groups), _record_sentence(records)) if text)
+    said = _group_sentence(groups)
+    return tuple(text for text in (said, GROUP_NOTE if said else "", _record_sentence(records)) if text)
 
 
 def _group_sentence(groups: Sequence[Finding]) -> str:
@@ -81,9 +86,15 @@ def _group_sentence(groups: Sequence[Finding]) -> str:
     more = [str(f.params["group"]) for f, difference, p in known if p <= LARGEST_P and difference > 0]
     attack = attack_text(known[0][0].method)
     if not more:
-        return f"Of {len(known)} groups of records, none was shown to be found by {attack} more often than the rest."
+        return (
+            f"Of {len(known)} groups of records, none whose members {attack} found more often than the rest has outcomes "
+            "that were shown to be distributed differently."
+        )
     named = ", ".join(more[:MOST_NAMED]) + (f" and {len(more) - MOST_NAMED} more" if len(more) > MOST_NAMED else "")
-    return f"Found by {attack} more often than the rest, among {len(known)} groups of records: {named}.{_accused(groups, more)}"
+    return (
+        f"Outcomes of {attack} that are distributed differently from the rest's, with more members found, among {len(known)} "
+        f"groups of records: {named}.{_accused(groups, more)}"
+    )
 
 
 def _accused(groups: Sequence[Finding], names: Sequence[str]) -> str:

@@ -52,6 +52,17 @@ def test_repeated_outcomes_are_worth_as_many_records_or_models():
     assert group_rates(never, everyone, GROUPS)[0].n_effective < 16
 
 
+def test_where_few_records_are_called_or_missed_outcomes_count_as_one_each():
+    """Two of 40 records always, the others never, or the other way round; everybody else without likeness."""
+    rng, group = np.random.default_rng(2), np.arange(1000) < 40
+    called, member = rng.random((16, 1000)) < 0.01, rng.random((16, 1000)) < 0.5
+    called[:, :40] = np.arange(40) < 2
+    few, (missed,) = group_rates(called, member, [group])[0], group_rates(~called, member, [group])
+    assert few.n > 200 and few.n_effective <= 40 and missed.n_effective == pytest.approx(few.n_effective)
+    called[:, :40] = rng.random((16, 40)) < 0.3  # many records are called, and many are not
+    assert group_rates(called, member, [group])[0].n_effective > 40
+
+
 def test_a_group_without_outcomes_says_so():
     called, nobody = np.ones((3, 150), dtype=bool), np.zeros((3, 150), dtype=bool)
     (rate, *_), nothing = group_rates(called, nobody, GROUPS), GroupRate(0, 0, 0.0)
@@ -86,6 +97,23 @@ def test_intervals_hold_for_all_groups_at_once(n_models, base, record_sd, model_
         differ += any(not low <= 0 <= high for low, high in apart)
     limit = binom.ppf(1 - 1e-6, n_runs, 0.05)
     assert missed <= limit and differ <= limit
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("missed_instead", [False, True])
+def test_a_group_with_a_few_records_that_are_always_found(missed_instead):
+    """400 runs of 16 models and 30 records among 1,000: a record is always found with probability .02, else at .002. The
+    interval misses the rate in at most 5 % of the runs (binomial limit at 1e-6); without the limit it would in 30 %.
+    """
+    rng, n_runs, missed, group = np.random.default_rng(1), 400, 0, np.arange(1030) < 30
+    truth = 0.02 + 0.98 * 0.002
+    for _ in range(n_runs):
+        rates = np.full(1030, 0.002)
+        rates[:30][rng.random(30) < 0.02] = 1.0
+        called, member = rng.random((16, 1030)) < rates, rng.random((16, 1030)) < 0.5
+        low, high = group_rates(called ^ missed_instead, member, [group])[0].interval(confidence=0.95)
+        missed += not low <= (1 - truth if missed_instead else truth) <= high
+    assert missed <= binom.ppf(1 - 1e-6, n_runs, 0.05)
 
 
 @pytest.mark.statistical

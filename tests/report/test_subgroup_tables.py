@@ -78,9 +78,9 @@ def test_the_tables_say_what_was_measured(with_groups):
         "0.550 (0.400 to 0.700)",
         "2 % (0.1 % to 9 %)",
         "0.5 % (0.1 % to 9 %)",
-        "+1 % (-2 % to +3 %)\ndiffers, p 0.004",
+        "+1 % (-2 % to +3 %)\noutcomes distributed differently, p 0.004",
     )
-    assert table.rows[1][-1] == "-1 % (-2 % to +3 %)\nno difference shown, p 1"
+    assert table.rows[1][-1] == "-1 % (-2 % to +3 %)\noutcomes not shown to be distributed differently, p 1"
     assert histogram_table(report).rows == (("90 % to 100 %", "7", "0"),)
     assert most_at_risk_table(report).rows == (
         ("4711", "38.5 of 39", "98.7 % (80 % to 100 %)", "yes", "label=1, sex=Female"),
@@ -92,18 +92,23 @@ def test_the_tables_say_what_was_measured(with_groups):
 def test_the_sentences_name_groups_that_are_found_more_often_and_count_records(with_groups):
     more = group("sex=Male", p=0.004)
     assert who_sentences(with_groups(more, group("sex=Female"), records()))[0] == (
-        "Found by LiRA more often than the rest, among 2 groups of records: sex=Male."
+        "Outcomes of LiRA that are distributed differently from the rest's, with more members found, among 2 groups of records: "
+        "sex=Male."
     )
     assert (
-        who_sentences(with_groups(more, records()))[1]
+        who_sentences(with_groups(more, records()))[2]
         == "Shown to be at risk, each judged by itself: 2 of 3200 records."
     )
     assert who_sentences(with_groups(records(0.0)))[0] == "No single one of 3200 records is shown to be at risk."
     assert (
-        "none was shown" in who_sentences(with_groups(group("a=1"), group("a=2", -0.01, p=0.001, difference=-0.1)))[0]
+        "none whose members"
+        in who_sentences(with_groups(group("a=1"), group("a=2", -0.01, p=0.001, difference=-0.1)))[0]
     )
     shared = dataclasses.replace(records(), metrics=(*records().metrics, Metric(name="pair_win_share", value=0.524)))
     assert "more confident in 52.4 % of the pairs; 50 % is guessing" in who_sentences(with_groups(shared))[0]
+    note = who_sentences(with_groups(more, records()))[1]
+    assert "at the threshold that was used; the threshold's own error is not in the interval" in note
+    assert "distributed differently, not that their rate is another" in note
     too = who_sentences(with_groups(group("sex=Male", p=0.004, fpr=0.02)))[0]
     assert too.endswith("In these false alarms are more frequent, too.")
 
