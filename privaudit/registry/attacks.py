@@ -43,7 +43,7 @@ ATTACKS = (
     _attack(
         "rmia",
         "robust attack against reference models and population, online or offline",
-        needs="scores; at least 4 models; population records",
+        needs="scores; at least 4 models; population records for score population_share",
         cost="reference models; 1 query",
         source="Zarifzadeh et al., ICML 2024",
         where="rmia:Rmia",

@@ -12,7 +12,8 @@ LARGEST_P = 0.05
 MOST_NAMED = 6
 GROUP_NOTE = (
     "About groups: intervals of TPR and FPR hold at the threshold that was used; the threshold's own error is not in the interval. "
-    "A small p says that outcomes of a group are distributed differently, not that their rate is another."
+    "A small p says that outcomes of a group are distributed differently, not that their rate is another; the interval of the "
+    "difference, made for all groups at once from both rates' intervals, is wider and may hold 0."
 )
 
 
@@ -87,20 +88,20 @@ def _group_sentence(groups: Sequence[Finding]) -> str:
     attack = attack_text(known[0][0].method)
     if not more:
         return (
-            f"Of {len(known)} groups of records, none whose members {attack} found more often than the rest has outcomes "
-            "that were shown to be distributed differently."
+            f"No group of records was shown to be found more often by {attack}; {len(known)} of {len(groups)} were large "
+            "enough to test."
         )
     named = ", ".join(more[:MOST_NAMED]) + (f" and {len(more) - MOST_NAMED} more" if len(more) > MOST_NAMED else "")
     return (
-        f"Outcomes of {attack} that are distributed differently from the rest's, with more members found, among {len(known)} "
-        f"groups of records: {named}.{_accused(groups, more)}"
+        f"{attack} finds more members in {named}, and outcomes there are shown to be distributed differently from the rest's "
+        f"({len(known)} of {len(groups)} groups were large enough to test).{_accused(groups, more)}"
     )
 
 
 def _accused(groups: Sequence[Finding], names: Sequence[str]) -> str:
     """Groups that are found more often because they are called members more often in any case."""
     rates = [(str(f.params["group"]), _of(f, "group_fpr")) for f in groups if f.params["group"] in names]
-    too = [name for name, rate in rates if rate and rate.at is not None and (rate.value or 0.0) > rate.at]
+    too = [name for name, rate in rates if rate and rate.at is not None and (rate.lower or 0.0) > rate.at]
     if not too:
         return ""
     where = "these" if len(too) == len(names) else ", ".join(too[:MOST_NAMED])

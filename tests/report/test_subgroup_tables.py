@@ -35,7 +35,7 @@ def group(name, tpr=0.02, difference=0.01, p=1.0, fpr=0.005):
         metrics=(
             Metric(name="group_auc", value=0.55, lower=0.4, upper=0.7),
             Metric(name="group_tpr", at=0.01, value=tpr, **ends),
-            Metric(name="group_fpr", at=0.01, value=fpr, **ends),
+            Metric(name="group_fpr", at=0.01, value=fpr, lower=fpr / 1.5, upper=fpr * 1.5, confidence=0.95),
             Metric(name="tpr_difference", at=0.01, value=difference, lower=-0.02, upper=0.03),
             Metric(name="tpr_difference_p", at=0.01, value=p),
         ),
@@ -92,8 +92,8 @@ def test_the_tables_say_what_was_measured(with_groups):
 def test_the_sentences_name_groups_that_are_found_more_often_and_count_records(with_groups):
     more = group("sex=Male", p=0.004)
     assert who_sentences(with_groups(more, group("sex=Female"), records()))[0] == (
-        "Outcomes of LiRA that are distributed differently from the rest's, with more members found, among 2 groups of records: "
-        "sex=Male."
+        "LiRA finds more members in sex=Male, and outcomes there are shown to be distributed differently from the rest's "
+        "(2 of 2 groups were large enough to test)."
     )
     assert (
         who_sentences(with_groups(more, records()))[2]
@@ -101,7 +101,7 @@ def test_the_sentences_name_groups_that_are_found_more_often_and_count_records(w
     )
     assert who_sentences(with_groups(records(0.0)))[0] == "No single one of 3200 records is shown to be at risk."
     assert (
-        "none whose members"
+        "No group of records was shown to be found more often by LiRA; 2 of 2 were large enough to test."
         in who_sentences(with_groups(group("a=1"), group("a=2", -0.01, p=0.001, difference=-0.1)))[0]
     )
     shared = dataclasses.replace(records(), metrics=(*records().metrics, Metric(name="pair_win_share", value=0.524)))
@@ -111,6 +111,8 @@ def test_the_sentences_name_groups_that_are_found_more_often_and_count_records(w
     assert "distributed differently, not that their rate is another" in note
     too = who_sentences(with_groups(group("sex=Male", p=0.004, fpr=0.02)))[0]
     assert too.endswith("In these false alarms are more frequent, too.")
+    unsure = who_sentences(with_groups(group("sex=Male", p=0.004, fpr=0.012)))[0]
+    assert "false alarms" not in unsure  # .008 to .018 holds the .01 of all
 
 
 def test_what_is_not_measurable_says_so(with_groups):
