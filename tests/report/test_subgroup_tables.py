@@ -77,7 +77,7 @@ def test_the_tables_say_what_was_measured(with_groups):
         "40",
         "0.550 (0.400 to 0.700)",
         "2 % (0.1 % to 9 %)",
-        "0.5 % (0.1 % to 9 %)",
+        "0.5 % (0.33 % to 0.75 %)",
         "+1 % (-2 % to +3 %)\noutcomes distributed differently, p 0.004",
     )
     assert table.rows[1][-1] == "-1 % (-2 % to +3 %)\noutcomes not shown to be distributed differently, p 1"
