@@ -28,7 +28,7 @@ wheel: $(STAMP)
 	$(BIN)/python tests/wheel_check.py || { echo "repeat with: make wheel; packages are listed in pyproject.toml, tool.setuptools"; exit 1; }
 
 benchmark: $(STAMP)
-	for part in attacks bounds posterior betting accounting training training_quality; do $(BIN)/python -m tests.benchmarks.$$part || exit 1; done
+	for part in attacks lira ratio_attacks bounds posterior betting accounting training training_quality; do $(BIN)/python -m tests.benchmarks.$$part || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
