@@ -146,9 +146,10 @@ def test_what_cannot_be_collected_is_refused_before_anything_is_trained(tmp_path
     (tmp_path / "mine.py").write_text(TRAIN_FILE)
     flat = dataset_from_arrays(np.random.default_rng(0).normal(size=(60, 9)), np.arange(60) % 2, name="flat")
     own = {"build": "mlp", "params": {"hidden": [4]}, "train": "mine.py:train"}
+    traced = [{"name": "loss"}, {"name": "lt_iqr"}]
     cases = (
-        (config_of(tmp_path, [{"name": "lt_iqr"}], model=own), None, "model.train"),
-        (config_of(tmp_path, [{"name": "lt_iqr"}], recipe={**STEPS, "steps": 2}), None, "at least 2; the recipe has 1"),
+        (config_of(tmp_path, traced, model=own), None, "model.train"),
+        (config_of(tmp_path, traced, recipe={**STEPS, "steps": 2}), None, "at least 2; the recipe has 1"),
         (config_of(tmp_path, [{"name": "lira", "params": {"queries": "augmented"}}]), flat, r"shape \(9,\)"),
     )
     for config, dataset, words in cases:
