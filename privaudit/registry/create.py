@@ -24,7 +24,7 @@ def list_methods(kind: str | None = None) -> tuple[Method, ...]:
         ConfigError: if there is no such kind.
 
     >>> [method.name for method in list_methods("attack")][:3]
-    ['loss', 'lira', 'rmia']
+    ['loss', 'lira', 'nig']
     """
     methods = ATTACKS + BUILT_IN + CANARIES + _data_sets()
     kinds = sorted({method.kind for method in methods})
