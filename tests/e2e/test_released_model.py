@@ -113,7 +113,8 @@ def test_a_gate_judges_it(by_chance):
         ({"metric": "auc", "max": 1.0}, 0),
     ):
         (command.folder / "policy.yaml").write_text(yaml.safe_dump({"rules": [{"id": "r", **rule}]}))
-        command.inside("gate", "out", "--policy", "policy.yaml", code=code)
+        result = command.inside("gate", "out", "--policy", "policy.yaml", code=code)
+        assert result.returncode == code and rule["metric"] in result.stdout
 
 
 def test_a_changed_model_never_meets_old_signals(by_chance, new_command, tmp_path):
