@@ -9,7 +9,8 @@
     │  └─ DegenerateScoresError       NaN scores, or only members or only non-members
     ├─ ClaimError(ValueError)         a claim is missing, or its neighbouring relation contradicts the game
     ├─ UnsupportedError               a valid request that this piece cannot serve
-    │  └─ MissingSignalError          a signal that was not collected
+    │  ├─ MissingSignalError          a signal that was not collected
+    │  └─ QueryBudgetError            a label oracle was asked for more queries than it may answer
     ├─ TrainingError                  shadow models diverged or died
     └─ StoreError                     the files of an audit
        ├─ CorruptStoreError           a damaged or truncated file
@@ -60,6 +61,10 @@ class UnsupportedError(PrivauditError):
 
 class MissingSignalError(UnsupportedError):
     """An attack asks for a signal that was not collected."""
+
+
+class QueryBudgetError(UnsupportedError):
+    """A record would go beyond its budget of queries."""
 
 
 class TrainingError(PrivauditError):
