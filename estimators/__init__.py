@@ -5,7 +5,7 @@ Where to look: counts ``clopper_pearson_bound``, ``jeffreys_bound``, ``katz_log_
 ``gaussian_tradeoff``, ``gaussian_dp_bound``, ``subsampled_step_bound``; claims ``claimed_curve`` (on ``curve_*``), ``noise_probe_bound``, ``batch_sizes``, ``sensitivity_probe``; rounds ``betting*``; several challenges per model
 ``challenge_*``; reliable evaluation ``null_calibration``, ``rates_by_record``, ``thresholds_from_shadows``,
 ``accusation_value``, ``finite_pool``, ``risk_sets``, ``run_rankings`` (on ``played_models``); who is at risk
-``paired_models``, ``records_by_attack``, ``clustered_rates``, ``label_permutation``, ``false_discovery``; repeats ``equivalence``; scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``tpr_bounds``;
+``paired_models``, ``records_by_attack``, ``clustered_rates``, ``label_permutation``, ``false_discovery``; repeats ``equivalence``; scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``expected_rate``, ``tpr_bounds``;
 from above ``accounting``, ``privacy_loss`` (on ``composed_*``, ``loss_*``, ``poisson_run``), ``renyi_bound``, ``last_iterate``,
 ``tradeoff``, ``bayes_security_bound``, ``attribute_bound``, ``calibrate``, ``guarantees``; planning ``power*``.
 """
@@ -37,6 +37,7 @@ from privaudit.estimators.conformal_flags import conformal_region
 from privaudit.estimators.curve_one_run import OneRunCurveTest, curve_one_run_test
 from privaudit.estimators.curve_scores import audit_curve
 from privaudit.estimators.equivalence import Equivalence, equivalence_test, signed_rank_p_value
+from privaudit.estimators.expected_rate import expected_tpr, expected_tpr_metric, expected_tpr_metrics
 from privaudit.estimators.false_discovery import benjamini_yekutieli
 from privaudit.estimators.fdp_one_run_bound import fdp_one_run
 from privaudit.estimators.finite_pool import FreshSeparation, fresh_separation, record_separation
@@ -153,6 +154,9 @@ __all__ = [
     "difference_interval",
     "effective_counts",
     "equivalence_test",
+    "expected_tpr",
+    "expected_tpr_metric",
+    "expected_tpr_metrics",
     "false_positive_spread",
     "fdp_one_run",
     "fresh_separation",

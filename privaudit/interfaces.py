@@ -97,11 +97,15 @@ class AuditInputs:
 class Attack(Protocol):
     """A pure function of stored signals, with its parameters as frozen fields.
 
-    Two members are optional, and looked at before anything is trained:
+    Some members are optional, and looked at before anything is trained:
 
     - ``fewest_population`` (int, 0 where absent): held-out population records without which there is no score.
     - ``exclude`` (str, ``pair`` where absent): which models do not serve as a target's shadows. Anything but ``pair`` (the
       target and its complement) is refused in an audit.
+    - ``measured_on`` (str, ``models`` where absent): ``targets`` where a signal is too dear to be measured on shadow models;
+      then no shadow model can play the target.
+    - ``query_ladder`` (tuple of int, empty where absent): numbers of queries per record that a field ``n_queries`` may have,
+      ascending; the report shows what each of them reaches.
     """
 
     name: ClassVar[str]

@@ -150,7 +150,7 @@ def test_unknown_keys_that_look_like_types_are_named(key):
         ({"out": ""}, "out", "at least 1"),
         ({"schema_version": 2}, "schema_version", "got 2"),
         ({"kind": "membrship"}, "kind", "'membership'"),
-        ({"access": "label"}, "access", "'score'"),
+        ({"access": "white_box"}, "access", "'score' or 'label'"),
         ({"confidence": 95}, "confidence", "less than 1; got 95"),
         ({"confidence": 1.0}, "confidence", "less than 1"),
         ({"confidence": float("nan")}, "confidence", "nan"),

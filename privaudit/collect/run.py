@@ -162,7 +162,8 @@ def query_one(job: TrainingJob, signals: tuple[str, ...], model: int) -> Outcome
         with one_thread(), isolated_random_state(seed, device), full_precision(device):
             network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes)
             load_weights(folder.model(number), network)
-            values = measure(network.to(device), torch.tensor(job.features).to(device), job.labels, missing)
+            features = torch.tensor(job.features).to(device)
+            values = measure(network.to(device), features, job.labels, missing, seed=job.seed)
         for name in missing:
             folder.write_signal(name, number, values[name], np.arange(len(job.labels)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's forward() may raise anything

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from privaudit.collect.stages import CollectContext, Query, Stages, Train
-from privaudit.scoring.signals import ALWAYS, SIGNALS
+from privaudit.scoring.signals import SIGNALS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class ShadowCollector:
 
     def stages(self, context: CollectContext) -> Stages:
         """Train all models but a released one, then query that one and those that did not diverge."""
-        signals = self.produces if context.wanted is None else self.produces & (context.wanted | ALWAYS)
+        signals = self.produces if context.wanted is None else self.produces & context.wanted
         trained = yield Train(models=context.trained)
         if trained.models:
             models = (*trained.models, *np.flatnonzero(~context.design.is_trained).tolist())

@@ -151,6 +151,9 @@ class ReportConfig(StrictModel):
     audience: Literal["internal", "public"] = "internal"
 
 
+LABEL_ATTACKS = ("gap", "augmentation", "noise", "dhattack")
+
+
 class AuditConfig(StrictModel):
     """One audit, whole."""
 
@@ -164,7 +167,7 @@ class AuditConfig(StrictModel):
     recipe: RecipeConfig
     canaries: CanaryConfig | None = None
     design: DesignConfig = DesignConfig()
-    access: Literal["score"] = "score"
+    access: Literal["score", "label"] = "score"
     attacks: Annotated[tuple[MethodConfig, ...], Field(min_length=1)] = (
         MethodConfig(name="loss"),
         MethodConfig(name="lira"),
@@ -176,6 +179,14 @@ class AuditConfig(StrictModel):
     control: ControlConfig = ControlConfig()
     engine: EngineConfig = EngineConfig()
     report: ReportConfig = ReportConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _attacks_of_the_access(cls, value: Any) -> Any:
+        """An audit that names no attack gets those that its access allows."""
+        if isinstance(value, dict) and value.get("access") == "label" and "attacks" not in value:
+            return {**value, "attacks": list(LABEL_ATTACKS)}
+        return value
 
     @model_validator(mode="after")
     def _ray_places_the_gpus(self) -> "AuditConfig":

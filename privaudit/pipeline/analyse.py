@@ -21,9 +21,10 @@ from privaudit.pipeline.primary import (
     guesses_membership,
     make_methods,
 )
+from privaudit.pipeline.query_efficiency import query_curves
 from privaudit.pipeline.released import is_released, released_notes, with_blind_baseline
 from privaudit.pipeline.reliability import reliability_of
-from privaudit.pipeline.stored import read_inputs, stored_claim, stored_config, wants_features
+from privaudit.pipeline.stored import read_inputs, reported_signals, stored_claim, stored_config, wants_features
 from privaudit.pipeline.subgroups import subgroup_sections
 from privaudit.pipeline.verdict import judge_claim
 from privaudit.store.design_file import read_design
@@ -77,7 +78,8 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     if not is_released(design):
         check_primary(config, design)
         check_guesses(config, attacks)
-    wanted = {"correct", "negative_loss"}.union(*(attack.signals for attack in attacks))
+    always = reported_signals(config) & {"correct", "negative_loss"}
+    wanted = always.union(*(attack.signals for attack in attacks))
     inputs = read_inputs(
         folder,
         design,
@@ -103,10 +105,12 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
         findings = tuple(_after_the_fact(finding, spoilt) for finding in findings)
     control = None
     controls = design.models_with_role(CONTROL)
-    if len(controls) and not folder.missing_signals(wanted, design.numbers[controls].tolist()):
+    if len(controls) and not folder.missing_signals(always, design.numbers[controls].tolist()):
         assert primary is not None  # a released model has no controls
         attack = next(attack for attack in attacks if attack.name == primary.attack)
-        played = read_inputs(folder, design, records, controls, signals=wanted, has_features=wants_features([attack]))
+        played = read_inputs(
+            folder, design, records, controls, signals=attack.signals, has_features=wants_features([attack])
+        )
         control = make_control(attack, leading, played, delta=delta, confidence=carrying[0].confidence)
     notes = (
         *(released_notes(inputs, claim) if is_released(design) else _coin_notes(spoilt)),
@@ -163,7 +167,8 @@ def _findings(
             findings += [attack_finding(result, (), confidence=config.confidence) for result in results]
             continue
         reliable = reliability_of(attack, inputs, results, confidence=config.confidence)
-        for result, added in zip(results, reliable, strict=True):
+        curves = query_curves(attack, inputs, targets, confidence=config.confidence)
+        for result, added, curve in zip(results, reliable, curves, strict=True):
             estimates = []
             for estimator in estimators if carries else ():  # without a primary, a released model: no bound
                 is_primary = (attack.name, estimator.name) == carries
@@ -171,8 +176,9 @@ def _findings(
                 estimates.append(estimator.estimate(result, delta=delta, confidence=level))
                 carrying += estimates[-1:] if is_primary else []
             finding = attack_finding(result, estimates, confidence=config.confidence)
-            findings.append(added.added_to(finding))
-    correct, losses = inputs.dense("correct"), -inputs.dense("negative_loss")
+            findings.append(curve.added_to(added.added_to(finding)))
+    correct = inputs.dense("correct")
+    losses = -inputs.dense("negative_loss") if config.access == "score" else None
     findings += [accuracy_finding(inputs, correct, losses, target, confidence=config.confidence) for target in targets]
     return tuple(findings), carrying
 

@@ -11,6 +11,7 @@ from privaudit.estimators import (
     account,
     advantage_bound,
     auc_metric,
+    expected_tpr_metrics,
     rate_interval,
     roc_curve,
     tpr_at_fpr,
@@ -33,9 +34,10 @@ CURVE_FPRS = np.concatenate([[0.0], np.geomspace(1e-7, 1.0, 141)])
 
 
 def attack_metrics(result: AttackResult, *, confidence: float) -> tuple[Metric, ...]:
-    """Read AUC and TPR at the reported FPRs off one result."""
+    """Read AUC and TPR at the reported FPRs off one result; of discrete scores the expected TPR, too."""
     rates = [tpr_at_fpr(result.scores, result.label, fpr, confidence=confidence) for fpr in REPORTED_FPRS]
-    return (auc_metric(result.scores, result.label, confidence=confidence), *rates)
+    expected = expected_tpr_metrics(result.scores, result.label, REPORTED_FPRS, confidence=confidence)
+    return (auc_metric(result.scores, result.label, confidence=confidence), *rates, *expected)
 
 
 def attack_finding(result: AttackResult, estimates: Sequence[EpsilonEstimate], *, confidence: float) -> Finding:
@@ -66,7 +68,7 @@ def attack_finding(result: AttackResult, estimates: Sequence[EpsilonEstimate], *
 def accuracy_finding(
     inputs: AuditInputs,
     correct_of: NDArray[np.float64],
-    loss_of: NDArray[np.float64],
+    loss_of: NDArray[np.float64] | None,
     target: int,
     *,
     confidence: float,
@@ -77,7 +79,7 @@ def accuracy_finding(
     Args:
         inputs: design and signals.
         correct_of: ``(n_models, n_records)`` the dense signal ``correct``.
-        loss_of: ``(n_models, n_records)`` losses.
+        loss_of: ``(n_models, n_records)`` losses; ``None`` of models that give labels alone.
         target: number of the model.
         confidence: of the intervals.
     """
@@ -94,7 +96,7 @@ def accuracy_finding(
         outside = groups["accuracy_out"]
         gap = float(correct[member].mean() - correct[outside].mean())
         metrics += [Metric(name="train_test_gap", value=gap, rule=GAP_RULE)]
-        metrics += [_tail(loss_of[target, member], loss_of[target, outside])]
+        metrics += [] if loss_of is None else [_tail(loss_of[target, member], loss_of[target, outside])]
     return Finding(
         id=f"target-{target}",
         method="accuracy",

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.config import AuditConfig
+from privaudit.config.audit import LABEL_ATTACKS
 from privaudit.errors import ConfigError
 from privaudit.estimators import auc
 from privaudit.interfaces import Attack, AuditInputs, Estimator
 from privaudit.registry import create_attack, create_estimator
 from privaudit.types import AuditDesign
 from privaudit.types.design import SHADOW, TARGET
-from privaudit.types.report import RECORD_RISK
+from privaudit.types.report import POISONED, RECORD_RISK
 
 MIN_SHADOWS_TO_CHOOSE = 4  # one pair plays the target, one pair gives its shadows
 MAX_PLAYED = 16
@@ -33,7 +34,24 @@ def make_methods(config: AuditConfig) -> tuple[list[Attack], list[Estimator]]:
         ConfigError: for an unknown name or parameter.
     """
     attacks = [create_attack(method.name, method.params) for method in config.attacks]
+    _check_access(config, attacks)
     return attacks, [create_estimator(method.name, method.params) for method in config.estimators]
+
+
+def _check_access(config: AuditConfig, attacks: list[Attack]) -> None:
+    """Refuse attacks that read scores off a model that gives labels alone."""
+    seeing = [attack.name for attack in attacks if attack.access != "label"]
+    if config.access == "label" and seeing:
+        raise ConfigError(
+            f"access: label runs attacks that see hard labels alone; {seeing[0]} reads scores. Name some of "
+            f"{', '.join(LABEL_ATTACKS)} or another label-only attack (privaudit list), or set access: score.",
+            key=f"attacks.{seeing[0]}",
+        )
+
+
+def is_playable(attack: Attack) -> bool:
+    """Whether shadow models can play the target: their signals are measured, as those of the targets."""
+    return getattr(attack, "measured_on", "models") == "models"
 
 
 def guesses_membership(attack: Attack) -> bool:
@@ -47,8 +65,9 @@ def check_guesses(config: AuditConfig, attacks: list[Attack]) -> None:
     Raises:
         ConfigError: says what to name.
     """
-    able = [attack.name for attack in attacks if guesses_membership(attack)]
     wanted = config.primary.attack
+    _check_primary_attack(wanted, attacks)
+    able = [attack.name for attack in attacks if guesses_membership(attack)]
     if not able or (wanted != "auto" and wanted not in able):
         unable = next(
             attack.name for attack in attacks if not guesses_membership(attack) and wanted in ("auto", attack.name)
@@ -56,6 +75,23 @@ def check_guesses(config: AuditConfig, attacks: list[Attack]) -> None:
         raise ConfigError(
             f"{unable} ranks records for the model's owner, from more than the trained model: no bound is made of it. Name "
             f"another primary attack{'' if able else ', and add one to attacks'}.",
+            key="primary.attack",
+        )
+
+
+def _check_primary_attack(wanted: str, attacks: list[Attack]) -> None:
+    """Refuse as primary an attack on other models than the audited ones, and a choice among attacks that nobody played."""
+    poisoning = [attack.name for attack in attacks if attack.game == POISONED]
+    if wanted in poisoning or len(poisoning) == len(attacks):
+        raise ConfigError(
+            f"{poisoning[0]} attacks models that were trained with records of the attacker's beside the audited one, and carries no "
+            "verdict on it. Name another primary attack, and add one to attacks.",
+            key="primary.attack",
+        )
+    dear = [attack.name for attack in attacks if not is_playable(attack)]
+    if wanted == "auto" and len(attacks) > 1 and len(dear) == len(attacks):
+        raise ConfigError(
+            f"primary.attack: auto chooses on shadow models, and {', '.join(dear)} are measured on targets alone. Name one.",
             key="primary.attack",
         )
 
@@ -98,7 +134,8 @@ def choose_primary(
         delta: the delta of the audit.
     """
     wanted = config.primary.attack
-    attacks = [attack for attack in attacks if guesses_membership(attack)]
+    attacks = [attack for attack in attacks if guesses_membership(attack) and attack.game != POISONED]
+    attacks = [attack for attack in attacks if is_playable(attack)] or attacks
     if wanted != "auto" or len(attacks) == 1:
         name = attacks[0].name if wanted == "auto" else wanted
         return Primary(name, estimator.name, "named in the config" if wanted != "auto" else "the only attack")

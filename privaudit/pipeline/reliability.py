@@ -19,7 +19,7 @@ from privaudit.estimators.null_calibration import null_p_values
 from privaudit.estimators.rates_by_record import RateSpread, false_positive_spread, record_rates
 from privaudit.estimators.thresholds_from_shadows import median_threshold
 from privaudit.interfaces import Attack, AuditInputs
-from privaudit.pipeline.primary import MAX_PLAYED, untouched_shadows
+from privaudit.pipeline.primary import MAX_PLAYED, is_playable, untouched_shadows
 from privaudit.types import AttackResult, ConfusionCounts, Finding, Metric
 
 MIN_PLAYED = 4
@@ -113,6 +113,8 @@ def play_shadows(attack: Attack, inputs: AuditInputs) -> Played:
     Raises:
         UnsupportedError: if fewer than four pairs are left, or the attack cannot run on them.
     """
+    if not is_playable(attack):
+        raise UnsupportedError(f"what {attack.name} reads is measured on targets alone.")
     apart = inputs.restricted_to(untouched_shadows(inputs.design))
     pair = inputs.design.pair[apart.usable]
     numbers = apart.usable[(pair < 0) | (apart.usable < pair)][:MAX_PLAYED]

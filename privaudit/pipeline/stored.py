@@ -12,7 +12,7 @@ from privaudit.estimators import pld_claim
 from privaudit.interfaces import Attack, AuditInputs
 from privaudit.pipeline.looks import ANALYSIS
 from privaudit.pipeline.primary import make_methods
-from privaudit.scoring.signals import ALWAYS
+from privaudit.scoring.signals import ALWAYS, measured_rows
 from privaudit.store.design_file import AuditRecords
 from privaudit.store.folder import AuditFolder
 from privaudit.store.manifest import Manifest, read_manifest
@@ -53,11 +53,11 @@ def read_inputs(
         StoreError: if signals or features are missing, because no attack asked for them or the audit is not finished.
         CorruptStoreError: if a file is damaged.
     """
-    names = sorted(set(signals))
-    numbers = dict(zip(models.tolist(), design.numbers[models].tolist(), strict=True))
-    missing = folder.missing_signals(names, numbers.values())
+    numbers = {name: _numbers(design, np.intersect1d(models, measured_rows(name, design))) for name in set(signals)}
+    absent = {name: folder.missing_signals([name], measured.values()) for name, measured in sorted(numbers.items())}
+    missing = set().union(*absent.values())
     if missing:
-        _refuse_unasked(folder, [name for name in names if folder.missing_signals([name], numbers.values())])
+        _refuse_unasked(folder, [name for name, rows in absent.items() if rows])
         raise StoreError(
             f"{folder.path} is not finished: signals of {len(missing)} of {len(models)} models are missing. "
             "Run the same `privaudit run` command again; it goes on from there."
@@ -66,10 +66,14 @@ def read_inputs(
         design=design,
         labels=records.labels,
         groups=records.groups,
-        signals={name: folder.read_signal(name, numbers) for name in names},
+        signals={name: folder.read_signal(name, measured) for name, measured in sorted(numbers.items()) if measured},
         usable=models,
         features=read_features(folder.features, design.n_records) if has_features else None,
     )
+
+
+def _numbers(design: AuditDesign, rows: NDArray[np.int64]) -> dict[int, int]:
+    return dict(zip(rows.tolist(), design.numbers[rows].tolist(), strict=True))
 
 
 def _refuse_unasked(folder: AuditFolder, missing: list[str]) -> None:
@@ -87,7 +91,12 @@ def _refuse_unasked(folder: AuditFolder, missing: list[str]) -> None:
 def signals_read(config: AuditConfig) -> frozenset[str]:
     """Names of the signals that an audit collects: what its attacks read, and what every report does."""
     attacks, _ = make_methods(config)
-    return ALWAYS.union(*(attack.signals for attack in attacks))
+    return reported_signals(config).union(*(attack.signals for attack in attacks))
+
+
+def reported_signals(config: AuditConfig) -> frozenset[str]:
+    """Names of the signals that a report reads whatever the attacks are: of a model that gives labels, its labels."""
+    return ALWAYS if config.access == "score" else frozenset({"correct"})
 
 
 def wants_features(attacks: Iterable[Attack]) -> bool:

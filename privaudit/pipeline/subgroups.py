@@ -21,6 +21,7 @@ from privaudit.pipeline.released import is_released
 from privaudit.pipeline.reliability import Played, play_shadows
 from privaudit.types import Finding, Section
 from privaudit.types.design import TARGET
+from privaudit.types.report import POISONED
 
 TITLE = "Who is at risk"
 FEWEST_IN_PUBLIC = 20  # records of a group whose rates a public report shows
@@ -43,7 +44,8 @@ def subgroup_sections(
         primary: the attack that groups are judged by; ``None`` = the one with the largest AUC where shadows play the target.
     """
     is_public = config.report.audience == "public"
-    guessing = [attack for attack in attacks if guesses_membership(attack)]
+    # an attack on models with poison has scores of some records only
+    guessing = [attack for attack in attacks if guesses_membership(attack) and attack.game != POISONED]
     played = [(attack.name, *_played(attack, inputs)) for attack in guessing]
     leading = primary.attack if primary else _leading(guessing, inputs)
     name, scores, who = next(one for one in played if one[0] == leading)

@@ -41,6 +41,13 @@ BUILT_IN = (
         where="privaudit.collect.augmented:AugmentedCollector",
     ),
     Method(
+        kind="collector",
+        name="label_queries",
+        summary="hard labels near each record: of shifted and turned images, under noise, along a line, at the boundary",
+        needs="models that are trained",
+        where="privaudit.collect.label_queries:LabelQueryCollector",
+    ),
+    Method(
         kind="model",
         name="mlp",
         summary="ReLU network; params hidden, single_output",

@@ -10,7 +10,9 @@ from privaudit.report import tables
 from privaudit.report.axis_rows import left_out
 from privaudit.report.canary_words import control_words, interval_words, verdict_rests_on
 from privaudit.report.figures import epsilon_axis, roc_caption, roc_figure, roc_findings
+from privaudit.report.label_only_tables import expected_table, query_table
 from privaudit.report.methods import method_notes
+from privaudit.report.query_figure import query_figure
 from privaudit.report.reliability_table import reliability_table
 from privaudit.report.sentences import headline, warnings_of, what_would_suffice
 from privaudit.report.serialise import audit_digest
@@ -59,6 +61,9 @@ def render_html(report: AuditReport) -> str:
         findings=tables.finding_table(report),
         estimates=tables.estimate_table(report),
         reliability=reliability_table(report, many=many_targets),
+        expected=expected_table(report, many=many_targets),
+        queries=query_table(report),
+        query_figure=Markup(query_figure(report)),
         who=who_sentences(report),
         groups=group_table(report),
         group_figure=Markup(group_figure(report)) if group_rows(report) else None,

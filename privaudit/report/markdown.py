@@ -3,6 +3,7 @@
 import re
 
 from privaudit.report import tables
+from privaudit.report.label_only_tables import expected_table, query_table
 from privaudit.report.sentences import headline, section_notes, warnings_of, what_would_suffice
 from privaudit.report.serialise import audit_digest
 from privaudit.report.subgroup_tables import group_table, who_sentences
@@ -46,6 +47,8 @@ def render_markdown(report: AuditReport) -> str:
         *(inert(text) for text in (*warnings_of(report), *section_notes(report))),
         _titled("Epsilon", tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
         _titled("Membership inference", tables.summary_table(report) if many else tables.finding_table(report)),
+        _titled("Scores that come in steps", expected_table(report, many=many)),
+        _titled("What fewer queries reach", query_table(report)),
         *(inert(text) for text in who_sentences(report)),
         _titled("Groups of records", group_table(report)),
         _titled("Positive control", tables.control_table(report)),

@@ -112,6 +112,45 @@ METHODS = {
         ),
         "Song, Mittal. Systematic Evaluation of Privacy Risks of Machine Learning Models. USENIX Security 2021.",
     ),
+    "gap": (
+        "Calls a record a member if the model labels it rightly. Sees labels alone; a single point of the curve.",
+        (
+            "Yeom, Giacomelli, Fredrikson, Jha. Privacy Risk in Machine Learning. CSF 2018; Choquette-Choo, Tramèr, Carlini, "
+            "Papernot. Label-Only Membership Inference Attacks. ICML 2021."
+        ),
+    ),
+    "augmentation": (
+        (
+            "Counts how many slightly changed copies of a record (shifted and turned images; tables with some features exchanged) "
+            "the model still labels rightly."
+        ),
+        "Choquette-Choo, Tramèr, Carlini, Papernot. Label-Only Membership Inference Attacks. ICML 2021.",
+    ),
+    "noise": (
+        "Counts how many noisy copies of a record the model still labels rightly; how much noise is chosen on shadow models.",
+        "Choquette-Choo, Tramèr, Carlini, Papernot. Label-Only Membership Inference Attacks. ICML 2021.",
+    ),
+    "boundary": (
+        "Measures how far a record lies from the nearest point with another label, by asking for labels alone.",
+        (
+            "Choquette-Choo et al., ICML 2021; Li, Zhang. Membership Leakage in Label-Only Exposures. CCS 2021. The search: Chen, "
+            "Jordan, Wainwright. HopSkipJumpAttack. IEEE S&P 2020."
+        ),
+    ),
+    "dhattack": (
+        (
+            "Counts the steps along one direction until the label changes, and compares with models that never saw the record."
+        ),
+        "DHAttack, USENIX Security 2025; the reference models here are the audit's shadow models.",
+    ),
+    "chameleon": (
+        (
+            "Adds a few wrongly labelled copies of a record to the training data of a model like the audited one, as many as the record "
+            "needs, and asks for the labels of its surroundings. About what an attacker with access to the training data could "
+            "find out, not about the audited model itself."
+        ),
+        "Chaudhari, Severi, Oprea, Ullman. Chameleon: Increasing Label-Only Membership Leakage with Adaptive Poisoning. ICLR 2024.",
+    ),
     "pair_wins": (
         (
             "Compares, record by record, pairs of models of which exactly one was trained on it: how often is that one the more "

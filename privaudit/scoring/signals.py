@@ -6,10 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.numerics import is_correct, log_modified_entropy, log_probability, logit_margin
+from privaudit.types import AuditDesign
+from privaudit.types.design import CONTROL, TARGET
 
 SIGNALS = ("logit_margin", "negative_loss", "correct", "negative_loss_t2", "negative_log_modified_entropy")
 ALWAYS = frozenset({"logit_margin", "negative_loss", "correct"})  # of every model, whatever attacks read
 LOSS_TRACE, AUGMENTED_MARGIN = "negative_loss_trace", "augmented_logit_margin"  # each by a collector of its own
+AUGMENTED_CORRECT, NOISY_CORRECT = "augmented_correct", "noisy_correct_share"  # from hard labels alone, as those below
+DIRECTION_DISTANCE, BOUNDARY_DISTANCE = "direction_distance", "boundary_distance"
+LABEL_SIGNALS = (AUGMENTED_CORRECT, NOISY_CORRECT, DIRECTION_DISTANCE, BOUNDARY_DISTANCE)
+POISON_SIGNALS = ("poisoned_agreement", "kept_neighbour", "poison_copies", "poisoned_out_confidence")
+OF_TARGETS = frozenset({BOUNDARY_DISTANCE, *POISON_SIGNALS})  # too dear for every model: see `measured_rows`
 SHIFT = 1  # pixels between the views of an image
 
 
@@ -23,6 +30,21 @@ def is_image(shape: Sequence[int]) -> bool:
     (True, True, False, False)
     """
     return len(shape) in (2, 3) and min(shape[-2:]) > SHIFT
+
+
+def measured_rows(name: str, design: AuditDesign) -> NDArray[np.int64]:
+    """Return the rows of the models on which a signal is measured: all, or targets and the control that plays one.
+
+    Args:
+        name: the signal.
+        design: of the audit.
+    """
+    if name not in OF_TARGETS:
+        return np.arange(design.n_models)
+    targets = design.models_with_role(TARGET)
+    if name in POISON_SIGNALS:
+        return targets
+    return np.concatenate([targets, design.models_with_role(CONTROL)[:1]])
 
 
 def signals_from_logits(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:

@@ -13,6 +13,9 @@ from privaudit.types.frozen import set_array
 
 SCHEMA_VERSION = "1.1"
 
+POISONED = (
+    "poisoned_membership"  # game in which the attacker adds records to the training of a model like the audited one
+)
 RECORD_RISK = "record_risk"  # game of rankings that look at more than an attacker has
 
 SectionKind = Literal["mia", "distribution", "canary", "games", "defense", "subgroups"]

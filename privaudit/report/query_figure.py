@@ -1,0 +1,69 @@
+"""What attacks on labels reach against the number of queries per record, as a figure."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from privaudit.report.axis_rows import MAX_NAME, clip
+from privaudit.report.figures import GREY, LINE_COLOURS, LINE_STYLES
+from privaudit.report.label_only_tables import AUC_AT, TPR_AT, mean_at, numbers_of_queries, query_rows
+from privaudit.report.svg import INK, plain_style, to_svg
+from privaudit.report.words import attack_text, percent_text
+from privaudit.types import AuditReport, Finding
+
+GUESSING = {AUC_AT: 0.5, TPR_AT: 0.01}
+
+
+def query_figure(report: AuditReport) -> str:
+    """Draw AUC and expected true positive rate against queries per record, one line per attack.
+
+    Args:
+        report: with findings that have such curves.
+
+    Returns:
+        An ``<svg>`` element, "" where no attack has a curve.
+    """
+    rows = query_rows(report)
+    if not rows:
+        return ""
+    with plain_style():
+        figure = Figure(figsize=(7.0, 3.4), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        _draw(left, rows, AUC_AT, "AUC")
+        _draw(right, rows, TPR_AT, "TPR at 1 % FPR, ties at random")
+        left.legend(loc="best", frameon=False, fontsize=9)
+        right.set_ylim(bottom=0)
+        ticks = [tick for tick in right.get_yticks() if tick >= 0]
+        right.set_yticks(ticks, [percent_text(tick) if tick else "0" for tick in ticks])
+        return to_svg(figure, name="queries", title="What fewer queries reach", description=_description(rows))
+
+
+def _draw(axes: Axes, rows: dict[str, list[Finding]], name: str, label: str) -> None:
+    for place, (method, findings) in enumerate(rows.items()):
+        points = [(at, mean_at(findings, name, at)) for at in numbers_of_queries(findings[0])]
+        known = [(at, value) for at, value in points if value is not None]
+        axes.plot(
+            [at for at, _ in known],
+            [value for _, value in known],
+            color=LINE_COLOURS[place % len(LINE_COLOURS)],
+            linestyle=LINE_STYLES[place % len(LINE_STYLES)],
+            marker="o",
+            markersize=4,
+            label=clip(attack_text(method), MAX_NAME),
+        )
+    axes.axhline(GUESSING[name], color=INK, linewidth=1.2, linestyle=":")
+    axes.set_xscale("log")
+    axes.set_xlabel("queries per record, at most")
+    axes.set_ylabel(label)
+    axes.spines[["right", "top"]].set_visible(False)
+    axes.grid(color=GREY, alpha=0.25, linewidth=0.6)
+
+
+def _description(rows: dict[str, list[Finding]]) -> str:
+    said = []
+    for method, findings in rows.items():
+        most = numbers_of_queries(findings[0])[-1]
+        value = mean_at(findings, AUC_AT, most)
+        said.append(
+            f"{attack_text(method)}: AUC {'not measurable' if value is None else f'{value:.3f}'} with {most:,.0f}"
+        )
+    return "; ".join(said)
