@@ -106,6 +106,8 @@ class Attack(Protocol):
       then no shadow model can play the target.
     - ``query_ladder`` (tuple of int, empty where absent): numbers of queries per record that a field ``n_queries`` may have,
       ascending; the report shows what each of them reaches.
+    - ``collected_with`` (mapping, empty where absent): name of a collector -> parameters that it is made with for this attack. Its
+      signals then are named ``signal@settings``, so that what was measured with others is not taken for them.
     """
 
     name: ClassVar[str]

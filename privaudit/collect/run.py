@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 import torch
 
-from privaudit.collect.stages import CollectContext, Collector, Measured, Query, Train
+from privaudit.collect.poisoned import keep, train_poisoned
+from privaudit.collect.stages import CollectContext, Collector, Keep, Measured, Query, Request, Train, TrainPoisoned
 from privaudit.errors import DataError, ShapeError, UnsupportedError
 from privaudit.interfaces import Executor, ProgressHook
 from privaudit.scoring.measure import measure, negative_loss
@@ -90,15 +91,13 @@ def collect(
         n_trace_points=len(trace_steps(job.recipes[0], len(job.labels))),
         wanted=wanted,
         diverged=diverged,
+        labels=job.labels,
+        n_classes=job.n_classes,
     )
     stages = collector.stages(context)
     request = next(stages, None)
     while request is not None:
-        if isinstance(request, Train):
-            tracing = _tracing_of(request)
-            lost = train_models(job, request.models, executor=executor, progress=progress, tracing=tracing)
-        else:
-            lost = query_models(job, request, executor=executor, progress=progress)
+        lost = _answer(job, request, executor, progress)
         found.update(lost)
         measured = _measured(job, request, lost)
         try:
@@ -106,6 +105,19 @@ def collect(
         except StopIteration:
             request = None
     return sorted(found)
+
+
+def _answer(job: TrainingJob, request: Request, executor: Executor, progress: ProgressHook | None) -> list[int]:
+    """Do what is asked; return the rows of the models that diverged."""
+    if isinstance(request, Train):
+        tracing = _tracing_of(request)
+        return train_models(job, request.models, executor=executor, progress=progress, tracing=tracing)
+    if isinstance(request, TrainPoisoned):
+        return train_poisoned(job, request, executor=executor, progress=progress)
+    if isinstance(request, Keep):
+        keep(job, request)
+        return []
+    return query_models(job, request, executor=executor, progress=progress)
 
 
 def _tracing_of(request: Train) -> Tracing | None:
@@ -119,7 +131,7 @@ def _tracing_of(request: Train) -> Tracing | None:
     return next((TRACINGS[name] for name in request.signals), None)
 
 
-def _measured(job: TrainingJob, request: Train | Query, lost: list[int]) -> Measured:
+def _measured(job: TrainingJob, request: Request, lost: list[int]) -> Measured:
     models = tuple(model for model in request.models if model not in lost)
     numbers = {model: job.number(model) for model in models}
     return Measured(models=models, read=lambda name: AuditFolder(job.folder).read_signal(name, numbers))

@@ -1,10 +1,11 @@
 """What a collector may ask for, and who answers."""
 
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privaudit.types import AuditDesign, SignalTable
 
@@ -36,6 +37,44 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainPoisoned:
+    """Ask for models that are trained anew with planted copies of records, measured there and then, and thrown away.
+
+    Attributes:
+        models: their rows in the design; each keeps its number, and with it coins, initial weights and seeds.
+        records: ``(n,)`` the records that copies may be planted of, and that the models are asked about.
+        copies: ``(n,)`` copies of each in every model.
+        labels: ``(n,)`` class of those copies.
+        signals: what is read -> name that it is stored under; see ``POISON_READERS``.
+        n_candidates: varied copies of each record that the models are asked for beside the record itself.
+    """
+
+    models: Sequence[int]
+    records: NDArray[np.int64]
+    copies: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    signals: Mapping[str, str]
+    n_candidates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Keep:
+    """Ask for what was decided about some records to be stored with models, in place of what stood there.
+
+    Attributes:
+        models: their rows in the design.
+        records: ``(n,)`` the records.
+        values: name of a signal -> ``(n, n_queries)``.
+        stale: names of signals that go with them: where what is stored differs from ``values``, they are forgotten as well.
+    """
+
+    models: Sequence[int]
+    records: NDArray[np.int64]
+    values: Mapping[str, NDArray[np.float64]]
+    stale: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Measured:
     """What a stage gave.
 
@@ -59,6 +98,8 @@ class CollectContext:
         n_trace_points: how often a model is read while it is trained, if it is.
         wanted: names of the signals that attacks read, or ``None`` for all that there are.
         diverged: rows of models that diverged before an earlier collector; they need not be asked for again.
+        labels: ``(n_records,)`` class of each record.
+        n_classes: number of classes.
     """
 
     design: AuditDesign
@@ -67,6 +108,8 @@ class CollectContext:
     n_trace_points: int
     wanted: frozenset[str] | None = None
     diverged: frozenset[int] = frozenset()
+    labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    n_classes: int = 2
 
     @property
     def trained(self) -> list[int]:
@@ -74,7 +117,8 @@ class CollectContext:
         return [row for row in np.flatnonzero(self.design.is_trained).tolist() if row not in self.diverged]
 
 
-Stages = Generator[Train | Query, Measured, None]
+Request = Train | Query | TrainPoisoned | Keep
+Stages = Generator[Request, Measured, None]
 
 
 class Collector(Protocol):

@@ -19,6 +19,7 @@ STREAMS = (
     "canaries",
     "canary_coins",
     "canary_sampling",
+    "challenge",
 )  # append only: the place is part of the key
 
 

@@ -133,6 +133,8 @@ def _checked_collectors(
         record_shape=records.features.shape[1:],
         has_own_training=spec.train is not None,
         n_trace_points=len(trace_steps(recipe, records.n_records)),
+        labels=records.labels,
+        n_classes=records.n_classes,
     )
     for collector in collectors:
         collector.check(context)

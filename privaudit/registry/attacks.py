@@ -160,4 +160,12 @@ ATTACKS = (
         source="DHAttack, USENIX Security 2025",
         where="label_only.dhattack:DhAttack",
     ),
+    _attack(
+        "chameleon",
+        "labels around a record when wrongly labelled copies of it were added to the training data",
+        needs="labels; write access to the training data; 16 shadow models that have nothing to do with a target",
+        cost="up to 7 rounds of 16 shadow models, each target once more; 65 queries",
+        source="Chaudhari et al., ICLR 2024",
+        where="label_only.chameleon:Chameleon",
+    ),
 )

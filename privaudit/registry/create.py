@@ -87,18 +87,23 @@ def create_collectors(attacks: Iterable[Attack]) -> tuple[Collector, ...]:
     Raises:
         ConfigError: if no collector makes a signal.
     """
-    collectors: list[Collector] = [_create("collector", method.name, {}) for method in list_methods("collector")]
+    attacks = list(attacks)
+    params = {name: of_one for attack in attacks for name, of_one in getattr(attack, "collected_with", {}).items()}
+    collectors: list[Collector] = [
+        _create("collector", method.name, params.get(method.name, {})) for method in list_methods("collector")
+    ]
     made = frozenset().union(*(collector.produces for collector in collectors))
     wanted: set[str] = set()
     for attack in attacks:
-        unknown = sorted(attack.signals - made)
+        signals = {name.partition("@")[0] for name in attack.signals}  # what follows says with which settings
+        unknown = sorted(signals - made)
         if unknown:
             raise ConfigError(
                 f"attack {attack.name} reads signal {unknown[0]}, which no collector makes; there are "
                 f"{', '.join(sorted(made))}.{nearest(unknown[0], sorted(made))}",
                 key=f"attacks.{attack.name}",
             )
-        wanted |= attack.signals
+        wanted |= signals
     return tuple(one for one in collectors if one.name == "shadow" or wanted & one.produces)
 
 

@@ -48,6 +48,13 @@ BUILT_IN = (
         where="privaudit.collect.label_queries:LabelQueryCollector",
     ),
     Method(
+        kind="collector",
+        name="chameleon",
+        summary="trains shadow models and targets anew with wrongly labelled copies of records, and asks the targets for labels",
+        needs="16 shadow models (settings calibrated) in pairs that have nothing to do with a target",
+        where="privaudit.collect.chameleon:ChameleonCollector",
+    ),
+    Method(
         kind="model",
         name="mlp",
         summary="ReLU network; params hidden, single_output",

@@ -31,7 +31,7 @@ BY_LABELS: Mapping[str, str] = {  # module:function, imported when an audit asks
 
 
 def measure(
-    network: nn.Module, features: torch.Tensor, labels: NDArray[np.int64], names: Collection[str], *, seed: int
+    network: nn.Module, features: torch.Tensor, labels: NDArray[np.int64], names: Collection[str], *, seed: int = 0
 ) -> dict[str, NDArray[np.float64]]:
     """Run records through a model as often as its signals need.
 

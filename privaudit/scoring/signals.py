@@ -39,10 +39,11 @@ def measured_rows(name: str, design: AuditDesign) -> NDArray[np.int64]:
         name: the signal.
         design: of the audit.
     """
-    if name not in OF_TARGETS:
+    base = name.partition("@")[0]  # what follows says with which settings
+    if base not in OF_TARGETS:
         return np.arange(design.n_models)
     targets = design.models_with_role(TARGET)
-    if name in POISON_SIGNALS:
+    if base in POISON_SIGNALS:
         return targets
     return np.concatenate([targets, design.models_with_role(CONTROL)[:1]])
 

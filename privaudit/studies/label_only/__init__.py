@@ -1,0 +1,1 @@
+"""Attacks that see hard labels alone, against each other on two fixed tasks."""
