@@ -25,8 +25,8 @@ Floats = NDArray[np.float64]
 CHECKPOINTS = (0, 1, 3, 6, 9)  # iterations after which a distance is kept; 0 = after the search from the starts
 N_EVALUATIONS = 100  # random points of the first iteration; the t-th takes sqrt(t) times as many
 SEARCH_ROUNDS = 12  # queries of a search along a line, to 1/4096 of it: .01 / sqrt(n_features) up to 1,677 features
-N_STARTS = 15  # the nearest record of each other class, of so many classes; most take 1 query
-START_QUERIES = 60  # at most, of a record, on its starts
+N_STARTS = 30  # the nearest record of each other class, of so many classes; most take 1 query
+START_QUERIES = 100  # at most, of a record, on its starts
 STEP_QUERIES = 4  # allowed for a step in the ladder; most take 1 or 2
 
 
@@ -37,7 +37,7 @@ def most_queries(n_iterations: int) -> int:
     really spent is measured beside its distance.
 
     >>> [most_queries(n) for n in CHECKPOINTS]
-    [61, 177, 523, 1238, 2132]
+    [101, 217, 563, 1278, 2172]
     """
     evaluations = sum(int(N_EVALUATIONS * t**0.5) for t in range(1, n_iterations + 1))
     return 1 + START_QUERIES + evaluations + n_iterations * (SEARCH_ROUNDS + STEP_QUERIES)
@@ -114,9 +114,9 @@ class BoundaryDistance:
 
     def _one(self, inputs: AuditInputs, target: int, is_correct: NDArray[np.bool_]) -> AttackResult:
         records = inputs.design.coin_records
-        values = _of_target(inputs, target)
-        distance, spent = distance_within(*np.split(values, 2, axis=1), self.n_queries)
-        scores, spent = np.where(is_correct, distance, 0.0)[records], spent[records]
+        distances, queries = np.split(_of_target(inputs, target), 2, axis=1)
+        distance, spent = distance_within(distances, queries, self.n_queries)
+        scores = np.where(is_correct[records], distance, 0.0)
         n_failed = int(np.isinf(scores).sum())
         params: dict[str, Any] = {
             "n_queries": self.n_queries or int(spent.max()),
@@ -129,12 +129,12 @@ class BoundaryDistance:
 
 
 def _of_target(inputs: AuditInputs, target: int) -> Floats:
-    """Return ``(n_records, 2 * n_checkpoints)``: distances, then queries spent."""
+    """Return ``(n_coin_records, 2 * n_checkpoints)``: distances, then queries spent."""
     table = inputs.signal("boundary_distance")
-    row = np.flatnonzero(table.model_index == target)
-    if not len(row) or len(np.setdiff1d(np.arange(inputs.design.n_records), table.record_index)):
+    row, records = np.flatnonzero(table.model_index == target), inputs.design.coin_records
+    if not len(row) or len(np.setdiff1d(records, table.record_index)):
         raise MissingSignalError(
-            f"signal boundary_distance was not measured on every record of target {target}; it was on models "
+            f"signal boundary_distance was not measured on every record with a coin of target {target}; it was on models "
             f"{table.model_index.tolist()}. Run the audit once more with this model among the targets."
         )
     if table.values.shape[2] != 2 * len(CHECKPOINTS):
@@ -142,9 +142,9 @@ def _of_target(inputs: AuditInputs, target: int) -> Floats:
             f"signal boundary_distance must have {2 * len(CHECKPOINTS)} numbers per record: distances after {CHECKPOINTS} "
             f"iterations, then the queries spent; got {table.values.shape[2]}. Measure it with read_boundary_distance."
         )
-    values = np.empty((inputs.design.n_records, table.values.shape[2]))
-    values[table.record_index] = table.values[row[0]]
-    return values
+    order = np.argsort(table.record_index, kind="stable")
+    place = order[np.searchsorted(table.record_index, records, sorter=order)]
+    return np.asarray(table.values[row[0], place])
 
 
 def _failed_note(n_failed: int, n_records: int) -> tuple[str, ...]:

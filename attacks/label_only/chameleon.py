@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.attacks.label_only.chameleon_settings import ChameleonSettings, named_settings
+from privaudit.attacks.label_only.constant_labels import constant_note
 from privaudit.attacks.results import check_targets
 from privaudit.errors import ConfigError, DataError, MissingSignalError, ShapeError
 from privaudit.interfaces import AuditInputs
@@ -205,7 +206,6 @@ class Chameleon:
         notes = (
             *_poison_notes(found, label, threshold=self.chosen.poison_threshold),
             *_top_notes(scores, label),
-            *_constant_notes(inputs.labels[found.records], found.agreement),
         )
         return tuple(
             AttackResult(
@@ -217,9 +217,9 @@ class Chameleon:
                 scores=row,
                 label=of_target,
                 unit_ids=found.records,
-                notes=notes,
+                notes=(*notes, *constant_note(answers[:, 0], inputs.labels[found.records])),
             )
-            for target, row, of_target in zip(targets, scores, label, strict=True)
+            for target, row, of_target, answers in zip(targets, scores, label, found.agreement, strict=True)
         )
 
 
@@ -273,12 +273,3 @@ def _top_notes(scores: Floats, label: NDArray[np.uint8]) -> tuple[str, ...]:
         "rule counts all members of that block or none. Read the expected rate beside it, or set tie_break"
     )
     return (note,)
-
-
-def _constant_notes(labels: NDArray[np.int64], agreement: Floats) -> tuple[str, ...]:
-    classes = np.unique(labels[(agreement > 0).any(axis=(0, 2))])
-    if len(classes) > 1 or len(np.unique(labels)) < 2:
-        return ()
-    if not len(classes):
-        return ("the targets answer no challenge record with its class: nothing can be told apart",)
-    return (f"the targets answer class {classes[0]} alone rightly, as a model does that always gives one label",)

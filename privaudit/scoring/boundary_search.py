@@ -70,7 +70,7 @@ def distances(origins: Points, points: Points) -> Floats:
     array([5.])
     """
     moved = points - origins
-    return np.sqrt(np.einsum("ij,ij->i", moved, moved, dtype=np.float64))
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", moved, moved, dtype=np.float64)))
 
 
 def search_rounds(tolerance: float) -> int:

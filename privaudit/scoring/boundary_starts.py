@@ -64,9 +64,7 @@ def _nearest_starts(
         nearest[place], squared[place] = _nearest(features, members)
         squared[place, labels == label] = np.inf
     order = np.argsort(squared, axis=0, kind="stable")[:n_starts]
-    found = np.where(
-        np.isfinite(np.take_along_axis(squared, order, 0)), np.take_along_axis(nearest, order, 0), -1
-    ).T
+    found = np.where(np.isfinite(np.take_along_axis(squared, order, 0)), np.take_along_axis(nearest, order, 0), -1).T
     missing = np.full((len(features), n_starts - found.shape[1]), -1, dtype=np.int64)
     return np.concatenate([found, missing], axis=1)
 

@@ -69,7 +69,9 @@ def _moved(images: Images, *, angle: float, shift: tuple[int, int]) -> Images:
     return np.asarray(affine_transform(images, matrix, offset, order=1, mode="nearest"), dtype=np.float32)
 
 
-def table_candidates(features: ArrayLike, n_candidates: int, *, seed: int, reference: ArrayLike | None = None) -> Images:
+def table_candidates(
+    features: ArrayLike, n_candidates: int, *, seed: int, reference: ArrayLike | None = None
+) -> Images:
     """Return each record of a table and perturbed copies of it.
 
     Binary features change with chance ``FLIP``; all others get Gaussian noise of ``FEATURE_NOISE`` times their standard

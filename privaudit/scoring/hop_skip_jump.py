@@ -7,6 +7,7 @@ as in the widely used implementation of the Adversarial Robustness Toolbox; feat
 the random directions of an iteration are shared by all records.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -141,7 +142,7 @@ def flat(features: Points) -> Points:
 
 def usual_tolerance(features: Points) -> float:
     """Return .01 / sqrt(n_features)."""
-    return float(0.01 / np.sqrt(max(1, features[0].size)))
+    return 0.01 / math.sqrt(max(1, math.prod(features.shape[1:])))
 
 
 def first_points(

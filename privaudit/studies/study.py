@@ -131,6 +131,10 @@ STUDIES: Mapping[str, StudyEntry] = {
         "LiRA without the target's hyperparameters, and the risk of tuning them on the training data.",
         "privaudit.studies.hyperparameters.hyperparameters_study:study",
     ),
+    "chameleon": StudyEntry(
+        "Label-only attacks that poison the training set: adaptive against fixed numbers of copies, and DP-SGD.",
+        "privaudit.studies.chameleon.chameleon_study:study",
+    ),
     "canary-table": StudyEntry(
         "What gradient canaries show of DP-SGD at epsilon 1, 2, 4 and 10.", "privaudit.studies.canary_table:study"
     ),

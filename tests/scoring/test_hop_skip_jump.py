@@ -181,7 +181,7 @@ def test_a_range_of_the_features_is_kept():
 
 
 def test_a_constant_model_is_refused_by_name():
-    points, labels, starts = linear_task(5)
+    points, _, starts = linear_task(5)
     zeros = np.zeros(5, dtype=np.int64)
     with pytest.raises(DataError, match="answered class 0 to all"):
         walked(points, zeros, starts, answer=lambda queries: np.zeros(len(queries), dtype=np.int64))

@@ -13,7 +13,7 @@ from privaudit.studies.label_only.direction_contest import (
     direction_inputs,
 )
 
-N_MODELS, N_RECORDS, LONGER = 6, 120, 8
+N_MODELS, N_RECORDS, LONGER = 6, 240, 8
 
 
 class Remembers(nn.Module):

@@ -102,7 +102,7 @@ def answers(models: Models, copies: NDArray[np.int64], labels: NDArray[np.int64]
         read_agreement(label_oracle_of(network, n_records=n, budget=n_queries), models.drawn.candidates, true)
         for network in networks
     ]
-    is_in = models.design.is_in[np.ix_(models.targets, models.challenge)].astype(np.bool_)
+    is_in = models.design.is_in[np.ix_(np.array(models.targets), models.challenge)].astype(np.bool_)
     return Answers(networks, np.stack(agreement), is_in, models.accuracy(networks))
 
 
@@ -126,9 +126,7 @@ def figures(scores: Floats, is_in: Bools, *, queries: float) -> Figures:
     )
 
 
-def chameleon_figures(
-    found: Answers, kept: Bools, *, n_queries: int | None = None, tie_break: bool = False
-) -> Figures:
+def chameleon_figures(found: Answers, kept: Bools, *, n_queries: int | None = None, tie_break: bool = False) -> Figures:
     """Score answers by the share of neighbours.
 
     Args:

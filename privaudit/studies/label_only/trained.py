@@ -17,9 +17,7 @@ from privaudit.training.recipe import resolve_recipe
 from privaudit.types import AuditDesign
 
 
-def train(
-    task: Task, seed: int, data_dir: Path | None, n_models: int
-) -> tuple[AuditDesign, Dataset, list[nn.Module]]:
+def train(task: Task, seed: int, data_dir: Path | None, n_models: int) -> tuple[AuditDesign, Dataset, list[nn.Module]]:
     """Draw a seed's records and coins, and train the models of a paired design on one thread.
 
     Args:

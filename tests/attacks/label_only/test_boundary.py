@@ -63,15 +63,20 @@ def test_only_targets_need_to_have_been_measured(laid):
     (whole,) = BoundaryDistance().run(with_table(boundary_table(distance)), targets=[3])
     (part,) = BoundaryDistance().run(with_table(table), targets=[3])
     np.testing.assert_array_equal(part.scores, whole.scores)
-    with pytest.raises(MissingSignalError, match=r"not measured on every record of target 2; it was on models \[3, 1\]"):
+    with pytest.raises(
+        MissingSignalError, match=r"not measured on every record with a coin of target 2; it was on models \[3, 1\]"
+    ):
         BoundaryDistance().run(with_table(table), targets=[2])
     assert BoundaryDistance.measured_on == "targets"
 
 
-def test_a_record_that_was_not_measured_is_missed(laid):
-    _, distance, with_table = laid
-    table = boundary_table(distance[:, :-1])
-    with pytest.raises(MissingSignalError, match="every record of target 0"):
+def test_records_with_a_coin_must_all_have_been_measured_and_others_need_not(laid):
+    inputs, distance, with_table = laid
+    records = inputs.design.coin_records
+    table = boundary_table(distance[:, records], records=records)
+    assert len(BoundaryDistance().run(with_table(table), targets=[0])[0].scores) == len(records)
+    table = boundary_table(distance[:, records[1:]], records=records[1:])
+    with pytest.raises(MissingSignalError, match="every record with a coin of target 0"):
         BoundaryDistance().run(with_table(table), targets=[0])
 
 
@@ -131,7 +136,7 @@ def test_illegal_numbers_of_queries_name_the_legal_ones():
     with pytest.raises(ConfigError, match=f"one of {', '.join(map(str, LADDER))}; got 50") as caught:
         BoundaryDistance(n_queries=50)
     assert caught.value.key == "n_queries"
-    assert LADDER == tuple(sorted(set(LADDER))) and most_queries(9) == 2132
+    assert tuple(sorted(set(LADDER))) == LADDER and most_queries(9) == 2172
 
 
 def test_other_columns_are_refused(laid):
