@@ -93,10 +93,11 @@ def _shares_of_chunk(
     rng = np.random.default_rng([seed, NOISE_STREAM, int(rows[0])])
     asked = rows[is_right]
     clean = values[asked].reshape(len(asked), -1)
+    flipped = all_flipped(clean, noise)
     n_kept = np.zeros((len(asked), len(NOISE_LEVELS)))
     shares = np.empty((len(asked), len(NOISE_LEVELS), len(NOISE_COPIES)))
     for n_copies in range(1, NOISE_COPIES[-1] + 1):
-        for level, copies in enumerate(noisy_copies(clean, noise, is_right, rng)):
+        for level, copies in enumerate(noisy_copies(clean, flipped, noise, is_right, rng)):
             n_kept[:, level] += oracle(copies.reshape(-1, *values.shape[1:]), asked) == classes[asked]
         if n_copies in NOISE_COPIES:
             shares[:, :, NOISE_COPIES.index(n_copies)] = n_kept / n_copies
@@ -124,25 +125,37 @@ def feature_noise(flat: Floats) -> FeatureNoise:
     return FeatureNoise(binary, low[binary], high[binary], others, scale[others])
 
 
+def all_flipped(clean: Floats, noise: FeatureNoise) -> Floats:
+    """Return records with the other value in each of their binary features.
+
+    Args:
+        clean: ``(n, n_features)``.
+        noise: which features are binary.
+    """
+    flipped, bits = clean.copy(), clean[:, noise.binary]
+    flipped[:, noise.binary] = np.where(bits == noise.low, noise.high, noise.low)
+    return flipped
+
+
 def noisy_copies(
-    clean: Floats, noise: FeatureNoise, is_right: NDArray[np.bool_], rng: np.random.Generator
+    clean: Floats, flipped: Floats, noise: FeatureNoise, is_right: NDArray[np.bool_], rng: np.random.Generator
 ) -> Iterator[Floats]:
     """Yield one noisy copy of the correctly classified records of a chunk for each level.
 
     Args:
         clean: ``(n_right, n_features)`` these records.
+        flipped: the same with the other value in each binary feature.
         noise: what to do to each feature.
         is_right: ``(n,)`` which records of the chunk they are; noise is drawn for all, so that no record's draws depend on
             which others are classified correctly.
         rng: draws the same numbers whatever ``is_right`` is.
     """
-    n = len(is_right)
-    gauss = rng.standard_normal((n, len(noise.others)), dtype=np.float32)[is_right] * noise.scale
-    uniform = rng.random((n, len(noise.binary)), dtype=np.float32)[is_right]
-    bits = clean[:, noise.binary]
-    flipped = np.where(bits == noise.low, noise.high, noise.low)
+    gauss, uniform = np.zeros_like(clean), np.ones_like(clean)  # of whole rows: strides are faster than columns picked
+    gauss[:, noise.others] = rng.standard_normal((len(is_right), len(noise.others)), dtype=np.float32)[is_right]
+    gauss[:, noise.others] *= noise.scale
+    uniform[:, noise.binary] = rng.random((len(is_right), len(noise.binary)), dtype=np.float32)[is_right]
     for sigma, p in NOISE_LEVELS:
-        copies = clean.copy()
-        copies[:, noise.others] += np.float32(sigma) * gauss
-        copies[:, noise.binary] = np.where(uniform < p, flipped, bits)
+        copies = clean + np.float32(sigma) * gauss if len(noise.others) else clean.copy()
+        if len(noise.binary):
+            np.copyto(copies, flipped, where=uniform < p)
         yield copies

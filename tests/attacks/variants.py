@@ -11,5 +11,7 @@ VARIANTS = {
     "modified_entropy": [{}, {"thresholds": "global"}],
     "nig": [{}, {"mode": "offline"}],
     "proxy": [{}, {"proxies": "class"}],
+    "dhattack": [{}, {"calibration": "rank"}],
+    "noise": [{}, {"level": 2}],
 }
 ATTACKS = [(method.name, params) for method in list_methods("attack") for params in VARIANTS.get(method.name, [{}])]

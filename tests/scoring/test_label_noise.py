@@ -11,7 +11,7 @@ from scipy.stats import norm
 from privaudit.attacks.label_only.noise_robustness import NOISE_COPIES, NOISE_LEVELS
 from privaudit.errors import QueryBudgetError, ShapeError
 from privaudit.scoring import label_views
-from privaudit.scoring.label_noise import feature_noise, noisy_copies, read_noisy_correct_share
+from privaudit.scoring.label_noise import all_flipped, feature_noise, noisy_copies, read_noisy_correct_share
 from privaudit.scoring.label_oracle import LabelOracle
 
 N_LEVELS, MOST = len(NOISE_LEVELS), NOISE_COPIES[-1]
@@ -126,9 +126,10 @@ def test_binary_features_flip_and_constant_ones_stay():
     assert noise.binary.tolist() == [1] and noise.others.tolist() == [0, 2]
     assert noise.scale[1] == 0.0 and (noise.low.tolist(), noise.high.tolist()) == ([-1.0], [3.0])
     everyone = np.ones(4000, dtype=bool)
-    flips = []
+    flipped, flips = all_flipped(features, noise), []
+    np.testing.assert_array_equal(flipped[:, 1], 2.0 - features[:, 1])
     for copies, (_, p) in zip(
-        noisy_copies(features, noise, everyone, np.random.default_rng(0)), NOISE_LEVELS, strict=True
+        noisy_copies(features, flipped, noise, everyone, np.random.default_rng(0)), NOISE_LEVELS, strict=True
     ):
         np.testing.assert_array_equal(copies[:, 2], 7.0)
         assert set(np.unique(copies[:, 1])) == {-1.0, 3.0}

@@ -68,15 +68,15 @@ def test_every_round_starts_from_fresh_weights_and_shares_none(job, replaced):
     starts = torch.stack(weights(first))
     assert all(not torch.equal(starts[a], starts[b]) for a in range(4) for b in range(a))  # no two models one start
     for one, other in zip(first, second, strict=True):
-        shared = {weight.data_ptr() for weight in one.parameters()} & {weight.data_ptr() for weight in other.parameters()}
+        shared = {weight.data_ptr() for weight in one.parameters()} & {
+            weight.data_ptr() for weight in other.parameters()
+        }
         assert not shared
     trained_networks(poisoned_job(job, [0] * 5, [1] * 5), range(4))
     assert all(torch.equal(one, other) for one, other in zip(before, weights(trained), strict=True))
 
 
-@pytest.mark.parametrize(
-    ("records", "labels"), [([0, 1], [1]), ([40], [1]), ([-1], [1]), ([0], [2]), ([0], [-1])]
-)
+@pytest.mark.parametrize(("records", "labels"), [([0, 1], [1]), ([40], [1]), ([-1], [1]), ([0], [2]), ([0], [-1])])
 def test_copies_of_nothing_are_refused(job, records, labels):
     with pytest.raises(ShapeError):
         poisoned_job(job, records, labels)

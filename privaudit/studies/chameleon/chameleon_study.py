@@ -4,7 +4,6 @@ Source: Chaudhari, Severi, Oprea, Ullman, "Chameleon: Increasing Label-Only Memb
 ICLR 2024: the attack. Recipe, tie-break, comparisons and what is asked of them are ours.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -50,7 +49,6 @@ SEED_COLUMNS = (
     "TPR, floor",
     "ties broken",
     "at top",
-    "seconds",
 )
 
 
@@ -92,7 +90,6 @@ def play(task: Task, data_dir: Path | None, seed: int) -> Played:
         data_dir: folder of the data.
         seed: of everything random.
     """
-    start = time.process_time()
     drawn = task.drawn(seed, data_dir)
     models = models_of(task, drawn, seed=seed)
     plan = decide(task, models, seed=seed)
@@ -116,7 +113,6 @@ def play(task: Task, data_dir: Path | None, seed: int) -> Played:
         curve=query_curve(adaptive, plan.kept),
         accuracy=accuracy,
         shadows=shadows_of(plan, threshold=task.settings.poison_threshold),
-        seconds=time.process_time() - start,
     )
 
 
@@ -198,7 +194,6 @@ def _seeds_table(played: Sequence[Played]) -> StudyTable:
             round(one.arms[ADAPTIVE].floor, 4),
             round(one.arms[TIE_BREAK].floor, 4),
             round(one.arms[ADAPTIVE].at_top, 4),
-            round(one.seconds),
         )
         for one in played
     ]
@@ -209,8 +204,7 @@ def _seeds_table(played: Sequence[Played]) -> StudyTable:
         notes=(
             (
                 "copies: mean. correlation: of a record's copies with its unpoisoned confidence without it. still above: records "
-                "whose confidence is above the threshold in the last round. kept: queries in a neighbourhood, median. seconds: of a "
-                "processor core."
+                "whose confidence is above the threshold in the last round. kept: queries in a neighbourhood, median."
             ),
         ),
     )

@@ -40,7 +40,6 @@ class Played(NamedTuple):
         curve: most queries per record -> figures without and with the tie-break.
         accuracy: arm -> accuracy of its targets on test images.
         shadows: what the rounds came to.
-        seconds: that the seed took.
     """
 
     seed: int
@@ -49,7 +48,6 @@ class Played(NamedTuple):
     curve: Mapping[int, tuple[Figures, Figures]]
     accuracy: Mapping[str, float]
     shadows: Shadows
-    seconds: float
 
 
 def shadows_of(plan: PoisonPlan, *, threshold: float) -> Shadows:

@@ -1,14 +1,14 @@
 """The images, the network and the recipe; what is drawn for a seed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.attacks.label_only.chameleon_settings import ChameleonSettings
+from privaudit.attacks.label_only.chameleon_settings import ChameleonSettings, named_settings
 from privaudit.data.dataset import Dataset, dataset_from_arrays
 from privaudit.data.duplicates import without_duplicates
 from privaudit.data.raw_files import check_there, read_arrays
@@ -196,8 +196,8 @@ def read_digits(data_dir: Path | None) -> tuple[Labelled, None]:
     return Labelled((pixels.reshape(-1, 8, 8) / 16).astype(np.float32), labels.astype(np.int64)), None
 
 
-CALIBRATED = ChameleonSettings(n_out_models=8, poison_threshold=0.13, most_copies=6, n_candidates=64)
-QUICK = ChameleonSettings(n_out_models=4, poison_threshold=0.13, most_copies=6, n_candidates=24)
+CALIBRATED = named_settings("calibrated")
+QUICK = replace(CALIBRATED, n_out_models=4, n_candidates=24)
 
 FASHION = Task(
     name="Fashion-MNIST",

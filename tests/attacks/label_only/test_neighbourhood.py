@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
@@ -13,11 +13,10 @@ from privaudit.errors import ConfigError, DataError, ShapeError, UnsupportedErro
 OPTIONS = {"threshold": 0.75, "sigma_floor": 0.1}
 
 
+@settings(max_examples=20)
 @given(means=st.tuples(*[st.floats(-3, 3)] * 2), sigmas=st.tuples(*[st.floats(0.5, 2)] * 2))
 def test_the_divergence_is_the_integral(means, sigmas):
-    first, second = (
-        NormalFit(np.array(mean), np.array(sigma)) for mean, sigma in zip(means, sigmas, strict=True)
-    )
+    first, second = (NormalFit(np.array(mean), np.array(sigma)) for mean, sigma in zip(means, sigmas, strict=True))
     one, other = (norm(mean, sigma) for mean, sigma in zip(means, sigmas, strict=True))
     wanted, _ = quad(lambda x: one.pdf(x) * (one.logpdf(x) - other.logpdf(x)), means[0] - 20, means[0] + 20)
     assert normal_divergence(first, second) == pytest.approx(wanted, abs=1e-6)

@@ -18,6 +18,7 @@ from privaudit.attacks.label_only.noise_robustness import (
 from privaudit.errors import ConfigError, DataError, MissingSignalError, ShapeError, UnsupportedError
 from privaudit.estimators import auc, auc_null_variance
 from privaudit.types import SignalTable
+from privaudit.types.design import NOT_TRAINED
 
 N_LEVELS, N_CHECKPOINTS = len(NOISE_LEVELS), len(NOISE_COPIES)
 N_RECORDS = 60
@@ -122,20 +123,29 @@ def test_at_most_sixteen_shadows_play(draw_coins, make_design, with_shares):
     assert before.params == after.params and after.params["level"] == 0
 
 
-def test_a_released_target_and_its_like_are_no_shadows(draw_coins, make_design, with_shares):
+def test_without_complements_the_choice_tells_of_the_coins(draw_coins, make_design, with_shares):
+    coins = draw_coins("balanced", 6, N_RECORDS)
+    inputs = with_shares(make_design(coins, kind="balanced"), *shares_of(coins.shape))
+    assert NoiseRobustness().run(inputs, targets=[5])[0].depends_on_coins
+    assert not NoiseRobustness(level=1).run(inputs, targets=[5])[0].depends_on_coins
+
+
+def test_a_released_model_is_nobodys_shadow(draw_coins, make_design, with_shares):
     coins = draw_coins("paired", 6, N_RECORDS)
-    design = make_design(coins)
-    shares, is_right = shares_of(coins.shape, coins, leak=[0.0, 0.4, 0.0, 0.0, 0.0])
+    design = make_design(np.vstack([coins, coins[:2]]))
     released = replace(
-        make_design(np.vstack([coins, coins[:1]]), kind="paired"),
-        kind="balanced",
-        pair=np.full(7, -1),
+        design,
+        is_in=np.vstack([coins, coins[:1]]),
+        pair=np.append(np.arange(6) ^ 1, -1),
+        role=np.append(np.full(6, "shadow"), "target"),
+        variant=np.append(np.zeros(6, dtype=np.int64), NOT_TRAINED),
     )
-    inputs = with_shares(released, np.vstack([shares, shares[:1]]), np.vstack([is_right, is_right[:1]]))
-    (result,) = NoiseRobustness().run(inputs, targets=[6])
-    assert result.depends_on_coins  # without complements the shadows' counts tell something of the target's coins
-    (fixed,) = NoiseRobustness(level=1).run(inputs, targets=[6])
-    assert not fixed.depends_on_coins and design.is_trained.all()
+    shares, is_right = shares_of((7, N_RECORDS), released.is_in, leak=[0.0, 0.4, 0.0, 0.0, 0.0])
+    (before,) = NoiseRobustness().run(with_shares(released, shares, is_right), targets=[6])
+    shares[6] = released.is_in[6][:, None] * (np.arange(N_LEVELS * N_CHECKPOINTS) >= 20)
+    (after, other) = NoiseRobustness().run(with_shares(released, shares, is_right), targets=[6, 0])
+    assert before.params == after.params == other.params and after.params["level"] == 1
+    assert not after.has_fair_coins and not released.is_trained[6]
 
 
 def test_without_shadows_a_level_must_be_set(draw_coins, make_design, with_shares):
@@ -189,7 +199,9 @@ def test_hostile_signals_are_refused(draw_coins, make_design, make_inputs, with_
     with pytest.raises(DataError, match=r"0\.\.1"):
         NoiseRobustness().run(with_shares(design, shares + 0.5, is_right), targets=[0])
     with pytest.raises(MissingSignalError, match="noisy_correct_share"):
-        NoiseRobustness().run(make_inputs(design, np.ones((4, N_RECORDS))), targets=[0])
+        NoiseRobustness().run(
+            make_inputs(design, np.ones((4, N_RECORDS)), leave_out=("noisy_correct_share",)), targets=[0]
+        )
     with pytest.raises(MissingSignalError, match="correct"):
         NoiseRobustness().run(with_shares(design, shares, is_right, leave_out=("correct",)), targets=[0])
 

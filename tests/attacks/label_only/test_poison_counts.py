@@ -1,5 +1,7 @@
 """How many copies are planted: one a round, never beyond what was asked for, and never taken back."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -25,7 +27,7 @@ def played(rounds, threshold=0.13, most=6):
 @given(rounds=confidences, most=st.integers(0, 7))
 def test_copies_grow_by_one_at_most_and_stop_for_good(rounds, most):
     history = played(rounds, most=most)
-    for number, (before, after) in enumerate(zip(history, history[1:], strict=False)):
+    for number, (before, after) in enumerate(pairwise(history)):
         step = after.copies - before.copies
         assert ((step == 0) | (step == 1)).all() and (after.copies <= most).all()
         assert not (before.is_done & ~after.is_done).any()  # done is for good, whatever comes later
