@@ -135,6 +135,10 @@ STUDIES: Mapping[str, StudyEntry] = {
         "Label-only attacks that poison the training set: adaptive against fixed numbers of copies, and DP-SGD.",
         "privaudit.studies.chameleon.chameleon_study:study",
     ),
+    "label-only": StudyEntry(
+        "Attacks that see labels alone: gap, noise, augmentation, distance to the boundary, DHAttack.",
+        "privaudit.studies.label_only.label_only_study:study",
+    ),
     "canary-table": StudyEntry(
         "What gradient canaries show of DP-SGD at epsilon 1, 2, 4 and 10.", "privaudit.studies.canary_table:study"
     ),
