@@ -8,11 +8,8 @@ import pytest
 from privaudit.data.dataset import dataset_from_arrays
 from privaudit.data.released import released_design, released_records
 from privaudit.errors import UnsupportedError
-from privaudit.estimators.one_run_bound import OneRun
-from privaudit.interfaces import AuditInputs
-from privaudit.numerics import log_probability
+from privaudit.estimators import OneRun, auc
 from privaudit.registry import create_attack, list_methods
-from privaudit.types import SignalTable
 
 N = 240
 
@@ -32,73 +29,50 @@ def a_design(*, n_models=8, population=0.25, seed=0, n_in=70, n_out=160):
     return released_design(records, n_models=n_models, population=population, seed=seed), records
 
 
-def signals_of(design, margin, more):
-    """Signals that are computed from one table of margins; those of other names are the margins themselves."""
-    tables = dict.fromkeys(more, margin)
-    tables |= {"logit_margin": margin, "negative_loss": log_probability(margin), "correct": (margin > 0) * 1.0}
-    return {
-        name: SignalTable(
-            name=name,
-            values=values[:, :, None],
-            model_index=np.arange(design.n_models),
-            record_index=np.arange(design.n_records),
-        )
-        for name, values in tables.items()
-    }
-
-
-def inputs_of(design, margin, more=()):
-    return AuditInputs(
-        design=design,
-        labels=np.arange(design.n_records) % 2,
-        signals=signals_of(design, margin, more),
-        features=np.random.default_rng(1).normal(size=(design.n_records, 3)).astype(np.float32),
-        usable=np.arange(design.n_models),
-    )
-
-
-KNOWN = [method.name for method in list_methods("attack") if method.name != "lt_iqr"]  # not watched while training
+UNABLE = {"lt_iqr", "chameleon"}  # nobody watched the released model's training, or planted records in it
+KNOWN = [method.name for method in list_methods("attack") if method.name not in UNABLE]
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_every_attack_serves_and_no_estimator_does(name):
-    """Members' margins are higher by two deviations in every model: an attack that sees it has an AUC far above 1/2."""
+def test_every_attack_serves_and_no_estimator_does(make_inputs, name):
+    """Members' margins are higher by two deviations in every model: an attack that sees it has an AUC far above 1/2; the gap
+    attack, which sees a sign alone, one of .74.
+    """
     design, records = a_design(n_models=16)
     rng = np.random.default_rng(0)
     margin = rng.normal(size=design.is_in.shape) + 2.0 * design.is_in
     attack = create_attack(name, {})
-    inputs = inputs_of(design, margin, attack.signals)
+    inputs = make_inputs(design, margin)
     (result,) = attack.run(inputs, targets=[16])
     scored = ~design.is_population
     assert np.array_equal(result.label.astype(bool), records.is_member[scored])
     assert not result.depends_on_coins and not result.has_fair_coins
-    member = result.scores[result.label == 1][:, None]
-    assert (member > result.scores[result.label == 0]).mean() > 0.75
+    assert auc(result.scores, result.label) > 0.7
     with pytest.raises(UnsupportedError, match="released model"):
         OneRun().estimate(result, delta=1e-5, confidence=0.95)
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_no_attack_reads_the_lists(name):
+def test_no_attack_reads_the_lists(make_inputs, name):
     """Other members, the same signals: the same scores, to the last digit."""
     design, _ = a_design(n_models=8)
     margin = np.random.default_rng(0).normal(size=design.is_in.shape)
     is_in = design.is_in.copy()
     is_in[-1, design.coin_records] = 1 - is_in[-1, design.coin_records]
     attack = create_attack(name, {})
-    (one,) = attack.run(inputs_of(design, margin, attack.signals), targets=[8])
-    (other,) = attack.run(inputs_of(replace(design, is_in=is_in), margin, attack.signals), targets=[8])
+    (one,) = attack.run(make_inputs(design, margin), targets=[8])
+    (other,) = attack.run(make_inputs(replace(design, is_in=is_in), margin), targets=[8])
     assert np.array_equal(one.scores, other.scores) and np.array_equal(one.label, 1 - other.label)
 
 
-def test_all_shadows_serve():
+def test_all_shadows_serve(make_inputs):
     """No pair is left out: every one of 4 shadows has a part in LiRA's scores of the released model."""
     design, _ = a_design(n_models=4)
     margin = np.random.default_rng(0).normal(size=design.is_in.shape)
     attack = create_attack("lira", {})
-    (before,) = attack.run(inputs_of(design, margin), targets=[4])
+    (before,) = attack.run(make_inputs(design, margin), targets=[4])
     for shadow in range(4):
         changed = margin.copy()
         changed[shadow] += 1.0
-        (after,) = attack.run(inputs_of(design, changed), targets=[4])
+        (after,) = attack.run(make_inputs(design, changed), targets=[4])
         assert (before.scores != after.scores).any()
