@@ -116,11 +116,12 @@ def test_the_target_alone_is_asked_and_every_query_is_one_of_the_candidates(audi
 
 @pytest.mark.slow
 def test_nothing_is_trained_twice_and_what_goes_missing_is_made_again_alike(audited, digits, monkeypatch):
-    out, report = audited
-    calls = []
+    out, _ = audited
+    calls, first = [], (out / "report.json").read_bytes()
     trained = poisoned.trained_networks
     monkeypatch.setattr(poisoned, "trained_networks", lambda job, rows: calls.append(tuple(rows)) or trained(job, rows))
-    assert run_audit(config(out), dataset=digits).findings("mia") == report.findings("mia") and not calls
+    run_audit(config(out), dataset=digits)
+    assert (out / "report.json").read_bytes() == first and not calls
     folder = AuditFolder(out)
     before = folder.signal(NAMES[0], 0).read_bytes()
     folder.signal(NAMES[0], 0).unlink()

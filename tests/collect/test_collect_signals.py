@@ -10,6 +10,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from privaudit.collect.augmented import AugmentedCollector
+from privaudit.collect.chameleon import ChameleonCollector
+from privaudit.collect.label_queries import LabelQueryCollector
 from privaudit.collect.loss_trace import LossTraceCollector
 from privaudit.collect.run import collect
 from privaudit.collect.shadow import ShadowCollector
@@ -26,7 +28,14 @@ from privaudit.pipeline.run import train_shadows
 from privaudit.registry import create_attack, create_collectors, list_methods
 from privaudit.scoring.measure import measure
 from privaudit.scoring.query import query_logits
-from privaudit.scoring.signals import ALWAYS, AUGMENTED_MARGIN, LOSS_TRACE, SIGNALS
+from privaudit.scoring.signals import (
+    ALWAYS,
+    AUGMENTED_MARGIN,
+    LABEL_SIGNALS,
+    LOSS_TRACE,
+    POISON_SIGNALS,
+    SIGNALS,
+)
 from privaudit.scoring.views import views
 from privaudit.store.folder import AuditFolder
 from privaudit.store.tensors import load_arrays
@@ -81,12 +90,15 @@ def test_collectors_run_that_are_needed_and_in_an_order_that_trains_once():
     assert names() == names(create_attack("loss", {}), create_attack("lira", {})) == ["shadow"]
     assert names(trace) == ["loss_trace", "shadow"]
     assert names(views_of, trace, trace) == ["loss_trace", "shadow", "augmented"]
-    assert [row.name for row in list_methods("collector")] == ["loss_trace", "shadow", "augmented"]
+    assert names(create_attack("noise", {}), create_attack("boundary", {})) == ["shadow", "label_queries"]
+    every = ["loss_trace", "shadow", "augmented", "label_queries", "chameleon"]
+    assert [row.name for row in list_methods("collector")] == every
 
 
 def test_no_signal_has_two_makers():
-    made = [signal for one in (LossTraceCollector, ShadowCollector, AugmentedCollector) for signal in one.produces]
-    assert sorted(made) == sorted({*SIGNALS, LOSS_TRACE, AUGMENTED_MARGIN})
+    every = (LossTraceCollector, ShadowCollector, AugmentedCollector, LabelQueryCollector, ChameleonCollector)
+    made = [signal for one in every for signal in one.produces]
+    assert sorted(made) == sorted({*SIGNALS, LOSS_TRACE, AUGMENTED_MARGIN, *LABEL_SIGNALS, *POISON_SIGNALS})
 
 
 def test_an_unknown_signal_is_refused_by_name():
@@ -114,14 +126,19 @@ def test_models_that_diverged_are_not_asked_for_again():
 
 @pytest.mark.parametrize(
     ("wanted", "more"),
-    [(None, set(SIGNALS)), (frozenset(), set()), (frozenset({"negative_loss_t2", LOSS_TRACE}), {"negative_loss_t2"})],
+    [
+        (None, set(SIGNALS)),
+        (ALWAYS, ALWAYS),
+        (frozenset({"correct"}), {"correct"}),
+        (ALWAYS | {"negative_loss_t2", LOSS_TRACE}, ALWAYS | {"negative_loss_t2"}),
+    ],
 )
-def test_models_are_queried_for_what_is_read_and_for_what_every_report_reads(wanted, more):
+def test_models_are_queried_for_what_is_wanted(wanted, more):
     context = CollectContext(design=DESIGN, record_shape=(3,), has_own_training=False, n_trace_points=3, wanted=wanted)
     stages = ShadowCollector().stages(context)
     next(stages)
     query = stages.send(Measured(models=(0,), read=lambda name: None))
-    assert query.signals == {"logit_margin", "negative_loss", "correct"} | more
+    assert query.signals == more
 
 
 @pytest.mark.parametrize("signals", [{"logit_margin"}, {LOSS_TRACE, "logit_margin"}, {"negative_loss_trail"}])
@@ -130,7 +147,9 @@ def test_what_cannot_be_recorded_in_training_is_refused_before_it(signals):
         def stages(self, context):
             yield Train(models=[0], signals=frozenset(signals))
 
-    job = SimpleNamespace(record_shape=(3,), spec=SimpleNamespace(train=None), recipes=(RECIPE,), labels=np.arange(10))
+    job = SimpleNamespace(
+        record_shape=(3,), spec=SimpleNamespace(train=None), recipes=(RECIPE,), labels=np.arange(10), n_classes=2
+    )
     with pytest.raises(UnsupportedError, match=f"one signal can be recorded.*{min(signals)}") as caught:
         collect(Greedy(), job, DESIGN, executor=None)
     assert "\n" not in str(caught.value)

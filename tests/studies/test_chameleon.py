@@ -1,6 +1,7 @@
 """Chameleon's study: what it draws, whom it trains, what its checks see, and the quick study."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -156,14 +157,22 @@ def test_data_that_are_not_there_are_named(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_quick_study_finds_what_it_set_out_to_show(capsys, monkeypatch):
-    """One seed of the quick study's two: the checks are on means."""
-    monkeypatch.setattr("privaudit.studies.chameleon.chameleon_study.QUICK_SEEDS", 1)
-    assert exit_code(["study", "chameleon", "--quick", "--quiet", "--workers", "1", "--format", "text"]) == 0
-    text = capsys.readouterr().out
-    assert "NOT MET" not in text and text.count(" met") >= 2
-    for arm in (ADAPTIVE, *map(fixed_arm, DIGITS.fixed)):
-        assert arm in text
+def test_a_small_study_plays_every_arm(capsys, monkeypatch):
+    """Too few and too short to find anything; `privaudit study chameleon --quick` is the small version that does."""
+    settings = dataclasses.replace(DIGITS.settings, n_out_models=2, most_copies=1, n_candidates=3)
+    small = dataclasses.replace(
+        DIGITS, settings=settings, n_records=300, n_challenge=12, n_targets=4, epochs=4, fixed=(0, 1), epsilon=8.0
+    )
+    monkeypatch.setattr("privaudit.studies.chameleon.chameleon_study.DIGITS", small)
+    assert exit_code(["study", "chameleon", "--quick", "--quiet", "--workers", "1", "--format", "json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    arms, curve, seeds = content["tables"]
+    rows = {row[0]: row for row in arms["rows"]}
+    assert {"gap", "augmentation", "noise", ADAPTIVE, TIE_BREAK, PRIVATE, *map(fixed_arm, (0, 1))} <= rows.keys()
+    assert all(0 <= row[1] <= 1 for row in rows.values())
+    assert rows["gap"][3] is None  # fewer than 100 non-members a seed: the floor rule measures nothing
+    assert [row[0] for row in curve["rows"]] == [1, 2, 4] and len(seeds["rows"]) == 2
+    assert len(content["checks"]) == 2
 
 
 def test_settings_of_the_study_are_those_by_name():

@@ -6,6 +6,7 @@ ICLR 2024: the attack. Recipe, tie-break, comparisons and what is asked of them 
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -154,9 +155,14 @@ def _arms_table(task: Task, played: Sequence[Played]) -> StudyTable:
 
 def _row(name: str, found: Sequence[Figures], accuracy: float | None) -> tuple[Cell, ...]:
     means = [mean_of([getattr(one, figure) for one in found]) for figure in ("auc", "floor", "expected")]
-    cells: list[Cell] = [round(number, 4) for mean in means for number in (mean.value, mean.half_width)]
+    cells = [_cell(number) for mean in means for number in (mean.value, mean.half_width)]
     others = [float(np.mean([getattr(one, figure) for one in found])) for figure in ("wider", "at_top", "queries")]
     return (name, *cells, *(round(number, 4) for number in others), None if accuracy is None else round(accuracy, 4))
+
+
+def _cell(value: float, digits: int = 4) -> Cell:
+    """Nothing where a number cannot be measured: a rate of 1 % among fewer than 100 non-members, what does not vary."""
+    return None if isnan(value) else round(value, digits)
 
 
 def _accuracy(name: str, played: Sequence[Played]) -> float | None:
@@ -188,11 +194,11 @@ def _seeds_table(played: Sequence[Played]) -> StudyTable:
             one.shadows.n_rounds,
             round(one.shadows.mean_copies, 3),
             round(one.shadows.share_of_one, 3),
-            round(one.shadows.correlation, 3),
+            _cell(one.shadows.correlation, 3),
             round(one.shadows.above_threshold, 3),
             one.shadows.kept,
-            round(one.arms[ADAPTIVE].floor, 4),
-            round(one.arms[TIE_BREAK].floor, 4),
+            _cell(one.arms[ADAPTIVE].floor),
+            _cell(one.arms[TIE_BREAK].floor),
             round(one.arms[ADAPTIVE].at_top, 4),
         )
         for one in played

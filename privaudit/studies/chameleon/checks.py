@@ -8,6 +8,8 @@ from privaudit.studies.leaderboard.intervals import Mean, mean_of
 from privaudit.studies.study import Check
 
 BEYOND, LEAST_TIED, LARGEST_LOSS, LARGEST_FALL, PRIVATE_AUC = 3.0, 0.2, 0.03, 0.03, 0.56
+HALF, QUICK_SHARE = 0.5, 0.75
+RATES = {"floor": "TPR at 1 % FPR, floor rule", "wider": "expected TPR at 5 % FPR"}
 
 
 def checks(played: Sequence[Played], *, fixed: Sequence[int]) -> tuple[Check, ...]:
@@ -35,7 +37,7 @@ def quick_checks(played: Sequence[Played], *, fixed: Sequence[int]) -> tuple[Che
         played: the seeds.
         fixed: the fixed numbers of copies that were played.
     """
-    return (_beyond_baselines(played, TIE_BREAK), _rise_and_fall(played, fixed, "expected"))
+    return (_beyond_baselines(played, TIE_BREAK), _rise_and_fall(played, fixed, "wider", share=QUICK_SHARE))
 
 
 def arm_mean(played: Sequence[Played], arm: str, figure: str) -> Mean:
@@ -78,16 +80,18 @@ def _tie_break(played: Sequence[Played]) -> Check:
     )
 
 
-def _rise_and_fall(played: Sequence[Played], fixed: Sequence[int], figure: str = "floor") -> Check:
+def _rise_and_fall(
+    played: Sequence[Played], fixed: Sequence[int], figure: str = "floor", *, share: float = HALF
+) -> Check:
     most = max(fixed)
     rates = {copies: arm_mean(played, fixed_arm(copies), figure).value for copies in fixed}
     peak = max(rates, key=lambda copies: rates[copies])
     listed = ", ".join(f"{rate:.3f}" for rate in rates.values())
     return Check(
-        name=f"fixed numbers of copies: TPR at 1 % FPR, {'floor rule' if figure == 'floor' else 'expected'}",
-        wanted=f"mean largest between 0 and {most} copies, and at {most} at most half of that",
+        name=f"fixed numbers of copies: {RATES[figure]}",
+        wanted=f"mean largest between 0 and {most} copies, and at {most} at most {share:g} of that",
         measured=f"{listed} for {', '.join(map(str, fixed))}",
-        is_met=0 < peak < most and rates[most] <= rates[peak] / 2,
+        is_met=0 < peak < most and rates[most] <= share * rates[peak],
     )
 
 
