@@ -3,7 +3,8 @@
 Noise is per feature, in units of the feature itself: a binary feature flips, any other gets Gaussian noise in proportion to
 its standard deviation over the records. So the levels mean the same whatever the units; on standardised pixels, one
 deviation for all features (the root mean square) gave the same AUCs, and clipping to the features' ranges lower ones.
-A feature that never varies stays as it is.
+A feature that never varies stays as it is. One that hardly ever varies is not taken for a binary one: at the edge of an
+image a pixel can be lit in a single record, and flipping it would move it by as many as a hundred standard deviations.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from privaudit.scoring.label_views import check_records, record_chunks
 
 Floats = NDArray[np.float32]
 
+RAREST = (
+    0.01  # share of the records that hold the rarer value of a binary feature, at least: a flip is then 10 deviations
+)
 NOISE_STREAM = 1702  # keeps these draws apart from others of the same seed
 
 
@@ -25,7 +29,7 @@ class FeatureNoise(NamedTuple):
     """What noise does to each feature.
 
     Attributes:
-        binary: ``(n_binary,)`` columns of the features with exactly two values.
+        binary: ``(n_binary,)`` columns of the features with exactly two values, neither of them rare.
         low: ``(n_binary,)`` the smaller of the two.
         high: ``(n_binary,)`` the larger one.
         others: ``(n_others,)`` columns of all other features.
@@ -115,11 +119,13 @@ def feature_noise(flat: Floats) -> FeatureNoise:
     """
     low, high = flat.min(axis=0, initial=np.inf), flat.max(axis=0, initial=-np.inf)
     mean = flat.mean(axis=0, dtype=np.float64)
-    is_binary, squares = low < high, np.zeros(flat.shape[1])
+    is_binary, n_high, squares = low < high, np.zeros(flat.shape[1]), np.zeros(flat.shape[1])
     for rows in record_chunks(flat.shape):
         part = flat[rows]
         is_binary &= ((part == low) | (part == high)).all(axis=0)
+        n_high += (part == high).sum(axis=0)
         squares += ((part - mean) ** 2).sum(axis=0)
+    is_binary &= np.minimum(n_high, len(flat) - n_high) >= RAREST * len(flat)
     binary, others = np.flatnonzero(is_binary), np.flatnonzero(~is_binary)
     scale = np.sqrt(squares / len(flat)).astype(np.float32)
     return FeatureNoise(binary, low[binary], high[binary], others, scale[others])

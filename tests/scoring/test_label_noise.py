@@ -139,6 +139,17 @@ def test_binary_features_flip_and_constant_ones_stay():
         assert (more | ~fewer).all()  # the same draws at every level: what flips once flips at every higher one
 
 
+@pytest.mark.parametrize(
+    ("n_lit", "is_binary"), [(0, False), (1, False), (9, False), (10, True), (500, True), (991, False)]
+)
+def test_a_feature_that_hardly_ever_varies_is_not_flipped(n_lit, is_binary):
+    lit = (np.arange(1000) < n_lit)[:, None].astype(np.float32)
+    noise = feature_noise(lit)
+    assert (len(noise.binary) == 1) is is_binary
+    if not is_binary:
+        assert noise.others.tolist() == [0] and noise.scale[0] == pytest.approx(lit.std())
+
+
 @pytest.mark.statistical
 def test_shares_of_a_linear_model_have_their_closed_form():
     """A record at distance x from the boundary keeps its label with probability Phi(x / (sigma * deviation)).
