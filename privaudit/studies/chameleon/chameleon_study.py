@@ -35,7 +35,7 @@ from privaudit.studies.leaderboard.intervals import mean_of
 from privaudit.studies.run_tasks import run_tasks
 from privaudit.studies.study import Cell, Check, StudyOptions, StudyResult, StudyTable
 
-N_SEEDS, QUICK_SEEDS = 4, 2
+N_SEEDS, QUICK_SEEDS = 3, 2
 LEVEL_SHADOWS = 4  # unpoisoned shadow models on which the baseline's noise is chosen
 COLUMNS = ("arm", "AUC", "+-", "TPR, floor", "+-", "TPR, expected", "+-", "TPR at 5 %", "at top", "queries", "accuracy")
 CURVE_COLUMNS = ("queries at most", "AUC", "TPR, expected", "AUC, ties broken", "TPR, ties broken")
