@@ -148,7 +148,8 @@ def test_other_columns_are_refused(laid):
 
 def test_missing_signals_and_strange_targets_are_named(laid):
     inputs, distance, with_table = laid
+    without = replace(inputs, signals={"correct": inputs.signals["correct"]})
     with pytest.raises(MissingSignalError, match="boundary_distance was not collected"):
-        BoundaryDistance().run(inputs, targets=[0])
+        BoundaryDistance().run(without, targets=[0])
     with pytest.raises(UnsupportedError, match="7"):
         BoundaryDistance().run(with_table(boundary_table(distance)), targets=[7])
