@@ -19,7 +19,7 @@ EXPECTED_RULE = (
 
 
 def untied_curve(roc: RocCurve) -> RocCurve:
-    """Return the expected ROC curve when blocks of equal scores are accepted by lot.
+    """Return the expected ROC curve at whole numbers of false positives, for intervals.
 
     Args:
         roc: a measured curve with ``n_out``, one point per distinct score.
@@ -43,6 +43,26 @@ def untied_curve(roc: RocCurve) -> RocCurve:
     return RocCurve(fpr=fpr, tpr=np.clip(tpr, 0.0, 1.0), n_in=roc.n_in, n_out=roc.n_out)
 
 
+def accepted_by_lot(roc: RocCurve, fpr: float) -> float:
+    """Return the true positive rate where the block of equal scores at the threshold is accepted by lot.
+
+    Above the threshold everybody is accepted; of the block that crosses the false positive rate asked for, as large a share as
+    reaches it in the mean. Where scores differ, a block is one record: a non-member adds nothing, and the floor rule's rate stands.
+
+    Args:
+        roc: a measured curve, one point per distinct score.
+        fpr: the false positive rate.
+
+    >>> accepted_by_lot(RocCurve(fpr=[0.0, 0.0, 1.0], tpr=[0.0, 0.5, 1.0], n_in=4, n_out=2), 0.1)
+    0.55
+    """
+    row = int((roc.fpr <= fpr).sum()) - 1
+    if row + 1 >= len(roc.fpr):
+        return float(roc.tpr[row])
+    share = (fpr - roc.fpr[row]) / (roc.fpr[row + 1] - roc.fpr[row])
+    return float(roc.tpr[row] + share * (roc.tpr[row + 1] - roc.tpr[row]))
+
+
 def expected_tpr(scores: ArrayLike, is_member: ArrayLike, fpr: float) -> float:
     """Return the expected true positive rate at a false positive rate, equal scores accepted by lot.
 
@@ -61,9 +81,7 @@ def expected_tpr(scores: ArrayLike, is_member: ArrayLike, fpr: float) -> float:
     0.01
     """
     check_probability("fpr", fpr, open_ends=False)
-    roc = roc_curve(scores, is_member)
-    curve = untied_curve(roc)
-    return float(np.interp(fpr, curve.fpr, curve.tpr))
+    return accepted_by_lot(roc_curve(scores, is_member), fpr)
 
 
 def expected_tpr_metric(scores: ArrayLike, is_member: ArrayLike, fpr: float, *, confidence: float) -> Metric:
@@ -92,7 +110,8 @@ def expected_tpr_metric(scores: ArrayLike, is_member: ArrayLike, fpr: float, *, 
         return Metric(name=EXPECTED, at=fpr, value=None, rule=f"not measurable with {n_out} non-members")
     curve = untied_curve(roc)
     lower, upper = tpr_interval(curve, fpr, confidence=confidence)
-    value = float(np.interp(fpr, curve.fpr, curve.tpr))
+    value = accepted_by_lot(roc, fpr)
+    lower, upper = min(lower, value), max(upper, value)
     return Metric(
         name=EXPECTED, at=fpr, value=value, lower=lower, upper=upper, confidence=confidence, rule=EXPECTED_RULE
     )

@@ -68,11 +68,19 @@ def _rows(findings: Sequence[Finding], many: bool) -> list[tuple[str, str, list[
     return [(attack_text(method), str(len(group)), group) for method, group in groups.items()]
 
 
+def _metric(finding: Finding, name: str, at: float) -> Metric | None:
+    """Return the metric; where no block of equal scores decides, the expected rate is that of the floor rule."""
+    metric = metric_of(finding.metrics, name, at)
+    return metric_of(finding.metrics, FLOOR, at) if metric is None and name == EXPECTED else metric
+
+
 def _cell(findings: Sequence[Finding], name: str, at: float) -> str:
-    metrics: list[Metric | None] = [metric_of(f.metrics, name, at) for f in findings]
+    metrics = [_metric(f, name, at) for f in findings]
     if len(metrics) == 1:
         return "" if metrics[0] is None else metric_text(metrics[0], gap="\n")
-    mean = mean_at([f for f, metric in zip(findings, metrics, strict=True) if metric is not None], name, at)
+    values = [None if metric is None else metric.value for metric in metrics]
+    known = [value for value in values if value is not None]
+    mean = sum(known) / len(known) if len(known) == len(values) else None  # of all targets, or of none
     if mean is None:
         return ""
     return f"{mean:.3f}" if name == AUC_AT else percent_text(mean)

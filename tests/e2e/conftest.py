@@ -1,4 +1,4 @@
-"""Runs the real command in a fresh process."""
+"""Runs the real command, in this process or in a fresh one."""
 
 import contextlib
 import io
@@ -31,7 +31,7 @@ def _heed_interrupts():
 
 
 class Command:
-    """The installed command, one process per call."""
+    """The installed command; called, it gets a process of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -87,5 +87,5 @@ def new_command():
 def small(tmp_path_factory):
     """A small finished audit that tests copy and damage."""
     run = Command(tmp_path_factory.mktemp("small"))
-    run("run", run.config(), "--out", "out", "--engine", "inline", "--quiet")
+    run.inside("run", run.config(), "--out", "out", "--engine", "inline", "--quiet")
     return run.folder / "out"

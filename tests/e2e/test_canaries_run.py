@@ -1,6 +1,7 @@
 """`privaudit run` of kind canaries: both games, resume, the same bytes everywhere, mistakes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -75,14 +76,13 @@ def test_a_blank_record_in_many_runs(tmp_path):
 def test_an_interrupted_game_goes_on_with_the_same_bytes(tmp_path):
     whole = {**config(tmp_path / "a", game="many_runs", n_runs=600), "control": {"n_models": 0}}
     run_audit(whole)
-    again = {**whole, "out": str(tmp_path / "b" / "out")}
-    run_audit(again)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
     played = sorted((tmp_path / "b" / "out" / "played").iterdir())
     assert len(played) > 2
     played[1].unlink()
     played[-1].unlink()
     (tmp_path / "b" / "out" / "report.json").unlink()
-    run_audit({**again, "engine": {"kind": "process", "workers": 2}})
+    run_audit({**whole, "out": str(tmp_path / "b" / "out"), "engine": {"kind": "process", "workers": 2}})
     for name in ("report.json", *(f"played/{path.name}" for path in played)):
         assert (tmp_path / "a/out" / name).read_bytes() == (tmp_path / "b/out" / name).read_bytes()
 

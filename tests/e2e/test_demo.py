@@ -1,30 +1,64 @@
-"""Every command and code block of README and docs is run; the first one, the bundled Adult audit, is looked at closely."""
+"""Every command and code block of README and docs is run; the first one, the bundled Adult audit, is looked at closely.
 
+All run in this process, where torch need not load again and again, and but for the demo train their models in it as well;
+fresh processes are the matter of `test_resume.py` and `test_api.py`.
+"""
+
+import contextlib
+import io
 import json
 import re
+import runpy
 import shlex
 import stat
 import subprocess
-import sys
+import traceback
+import warnings
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from privaudit.cli.main import exit_code
 from privaudit.report.schema import report_json_schema
+from privaudit.training import executors
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SET_UP = {"make demo", "make test"}  # they make an environment; the project's checks run them
+DEMO = "privaudit run --out demo-out"
+WHATEVER_COMES = ' || echo "exit code $?"'  # what a line says that may end with any exit code
 
 pytestmark = pytest.mark.slow
 
 
+def run_here(start, folder, *, is_inline=True):
+    """What a function that returns an exit code, or nothing, does in a folder; inline, its workers are this process."""
+    out, err, code = io.StringIO(), io.StringIO(), 1
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Opacus's, which end no user's process
+        if is_inline:
+            patch.setattr(executors, "ProcessExecutor", lambda workers, logs: executors.InlineExecutor())
+        with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = start() or 0
+            except Exception:  # noqa: BLE001 - told as a process tells it
+                traceback.print_exc()
+    return subprocess.CompletedProcess(start, code, out.getvalue(), err.getvalue())
+
+
 def run_line(line, folder):
-    if line.startswith("privaudit "):
-        line = f"{shlex.quote(sys.executable)} -m {line}"
-    return subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+    name, *arguments = shlex.split(line.removesuffix(WHATEVER_COMES))
+    assert name == "privaudit", f"a console block holds commands of privaudit: {line}"
+    result = run_here(lambda: exit_code(arguments), folder, is_inline=line != DEMO)
+    result.returncode *= not line.endswith(WHATEVER_COMES)
+    return result
+
+
+def run_script(body, folder):
+    (folder / "block.py").write_text(body)
+    return run_here(lambda: runpy.run_path(str(folder / "block.py"), run_name="__main__") and None, folder)
 
 
 def run_blocks(page, folder):
@@ -39,8 +73,7 @@ def run_blocks(page, folder):
                 assert line.startswith("$ "), f"a console block holds commands only: {line}"
                 done[line.removeprefix("$ ")] = run_line(line.removeprefix("$ "), folder)
         elif language == "python":
-            (folder / "block.py").write_text(body)
-            done[body] = run_line(f"{shlex.quote(sys.executable)} block.py", folder)
+            done[body] = run_script(body, folder)
         elif language == "yaml":
             name = re.match(r"# (\S+\.yaml)\n", body)
             assert name, "the first line of a yaml block names its file"
@@ -60,7 +93,7 @@ def readme(tmp_path_factory):
 def demo(readme, new_command):
     """The bundled audit: the command, its folder's name and what the run printed."""
     folder, done = readme
-    result = done["privaudit run --out demo-out"]
+    result = done[DEMO]
     assert result.returncode == 0, result.stderr
     return new_command(folder), "demo-out", result
 
@@ -94,7 +127,7 @@ def test_the_reports_are_there_and_follow_the_schema(demo, report):
     for name in ("report.json", "report.html", "report.md", "timings.json", "manifest.json", "design.safetensors"):
         assert (run.folder / out / name).stat().st_size > 0
     jsonschema.validate(report, report_json_schema())
-    printed = json.loads(run("report", "--schema").stdout)
+    printed = json.loads(run.inside("report", "--schema").stdout)
     jsonschema.Draft202012Validator.check_schema(printed)
     jsonschema.validate(report, printed)
 
@@ -161,12 +194,13 @@ def test_progress_and_summary(demo):
     assert "too weak" in result.stdout and "Report: demo-out" in result.stdout
 
 
-def test_attacking_again_gives_the_same_bytes_without_torch(demo):
+def test_attacking_again_gives_the_same_bytes_and_on_stdout_the_report(demo):
     run, out, _ = demo
     folder = run.folder / out
     before = {name: (folder / name).read_bytes() for name in ("report.json", "report.html", "report.md")}
-    run("attack", out)
+    result = run.inside("attack", out, "--format", "json", "--quiet")
     assert before == {name: (folder / name).read_bytes() for name in before}
+    assert json.loads(result.stdout) == json.loads(before["report.json"])
 
 
 def test_running_again_trains_nothing_and_gives_the_same_bytes(demo):
@@ -174,7 +208,7 @@ def test_running_again_trains_nothing_and_gives_the_same_bytes(demo):
     folder = run.folder / out
     before = {path: path.stat().st_mtime_ns for path in (folder / "models").iterdir()}
     report = (folder / "report.json").read_bytes()
-    result = run("run", "--out", out)
+    result = run.inside("run", "--out", out)
     assert "all on disk already" in result.stderr
     assert before == {path: path.stat().st_mtime_ns for path in (folder / "models").iterdir()}
     assert report == (folder / "report.json").read_bytes()
@@ -191,16 +225,10 @@ def test_reports_hold_no_clock_no_host_and_no_path(demo):
         assert platform.node() == "" or len(platform.node()) < 4 or platform.node() not in text
 
 
-def test_json_on_stdout_is_the_report(demo):
-    run, out, _ = demo
-    result = run("attack", out, "--format", "json", "--quiet")
-    assert json.loads(result.stdout) == json.loads((run.folder / out / "report.json").read_text())
-
-
 def test_the_gate_of_the_readme_is_inconclusive_as_it_says(demo):
     command, out, _ = demo
     policy = re.search(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)[1]
     (command.folder / "policy.yaml").write_text(policy)
-    result = command("gate", out, "--policy", "policy.yaml", code=3)
+    result = command.inside("gate", out, "--policy", "policy.yaml", code=3)
     assert "gate: inconclusive" in result.stdout
     assert "claim holds" in result.stdout

@@ -79,7 +79,7 @@ def by_chance(new_command, tmp_path_factory):
     command = new_command(tmp_path_factory.mktemp("released"))
     rows = np.random.default_rng(0).permutation(1797)[:700]
     lay_out(command.folder, rows[:350], rows[350:])
-    return command, command(*RUN)
+    return command, command.inside(*RUN)
 
 
 def test_an_over_fitted_model_is_found_out(by_chance):

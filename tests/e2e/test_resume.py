@@ -34,16 +34,15 @@ def kill_nine(process):
     os.killpg(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("flags", [("--engine", "inline"), ("--workers", "2")], ids=["inline", "two workers"])
-def test_kill_nine_in_the_middle_of_training_then_the_same_command(command, small, flags):
-    config = command.config()
+def test_kill_nine_in_the_middle_of_training_then_the_same_command(command, small):
+    run = ("run", command.config(), "--out", "out", "--quiet", "--engine", "inline")
     models = command.folder / "out" / "models"
-    process = command.start("run", config, "--out", "out", "--quiet", *flags)
+    process = command.start(*run)
     kill_when(process, lambda: len(list(models.glob("0*.safetensors"))) >= 3, kill_nine)
     kept = {path: path.stat().st_mtime_ns for path in models.glob("0*.safetensors")}
     assert 3 <= len(kept) < 12
     assert not (command.folder / "out" / "report.json").exists()
-    command("run", config, "--out", "out", "--quiet", *flags)
+    command.inside(*run)
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items()), "finished models were trained again"
     assert reports(command.folder / "out") == reports(small)
 
@@ -54,14 +53,8 @@ def test_kill_nine_of_the_parent_alone(command, small):
     models = command.folder / "out" / "models"
     process = command.start("run", config, "--out", "out", "--quiet", "--workers", "2")
     kill_when(process, lambda: len(list(models.glob("0*.safetensors"))) >= 2, lambda p: os.kill(p.pid, signal.SIGKILL))
-    command("run", config, "--out", "out", "--quiet", "--workers", "1")
+    command.inside("run", config, "--out", "out", "--quiet", "--workers", "1")
     assert reports(command.folder / "out") == reports(small)
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_process_workers_give_the_bytes_of_inline(command, small, workers):
-    command("run", command.config(), "--out", "elsewhere", "--engine", "process", "--workers", workers, "--quiet")
-    assert reports(command.folder / "elsewhere") == reports(small)
 
 
 def worker_of(process, marker):
@@ -91,7 +84,7 @@ def ancestors(pid):
         ),
     ],
 )
-def test_a_killed_worker_changes_nothing(command, small, engine, marker):
+def test_workers_one_of_them_killed_give_the_bytes_of_inline(command, small, engine, marker):
     process = command.start("run", command.config(), "--out", "out", "--engine", engine, "--workers", "2", "-q")
     models = command.folder / "out" / "models"
     victims = []
@@ -108,7 +101,7 @@ def test_a_killed_worker_changes_nothing(command, small, engine, marker):
 
 def test_interrupt_says_what_to_do(command):
     config = command.config(recipe={**recipe(), "steps": 2000})
-    process = command.start("run", config, "--out", "out", "--quiet")
+    process = command.start("run", config, "--out", "out", "--quiet", "--workers", "1")
     models = command.folder / "out" / "models"
     deadline = time.monotonic() + 60
     while not models.exists() and time.monotonic() < deadline:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from privaudit.errors import ConfigError
 from privaudit.estimators import auc, expected_tpr, expected_tpr_metric, expected_tpr_metrics, roc_curve, tpr_at_fpr
-from privaudit.estimators.expected_rate import untied_curve
+from privaudit.estimators.expected_rate import is_tied_at, untied_curve
 
 CELLS = st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=8, max_size=60)
 
@@ -41,6 +41,33 @@ def test_a_randomised_test_reaches_it():
     in_block, out_block = int(member[:60].sum()), int((~member[:60]).sum())
     probability = 0.01 * n_out / out_block
     assert expected_tpr(scores, member, 0.01) == pytest.approx(probability * in_block / n_in)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(CELLS, st.floats(0.0, 1.0))
+def test_it_is_one_block_by_lot_and_the_floor_rule_where_nothing_is_tied(cells, fpr):
+    """Rates between whole numbers of false positives, too: a straight line to a step of a later score would mix two thresholds."""
+    scores, member = worlds(cells)
+    roc = roc_curve(scores, member)
+    assert expected_tpr(scores, member, fpr) <= np.interp(fpr, *_last_of_each(roc)) + 1e-12
+    if not is_tied_at(roc, fpr):
+        distinct = np.arange(len(scores), dtype=float)
+        floor = roc_curve(distinct, member)
+        assert expected_tpr(distinct, member, fpr) == floor.tpr[floor.fpr <= fpr].max()
+
+
+def test_a_step_of_a_later_score_is_not_mixed_in():
+    """150 non-members: 1.5 of them are allowed. One has the top score with 3 members; the next score holds 30 members and 20."""
+    scores = np.repeat([2.0, 1.0, 0.0], [4, 50, 246])
+    member = np.concatenate([np.ones(3), np.zeros(1), np.ones(30), np.zeros(20), np.ones(117), np.zeros(129)]).astype(
+        bool
+    )
+    assert expected_tpr(scores, member, 0.01) == pytest.approx((3 + 30 * 0.5 / 20) / 150)
+
+
+def _last_of_each(roc):
+    last = np.append(roc.fpr[1:] != roc.fpr[:-1], True)
+    return roc.fpr[last], roc.tpr[last]
 
 
 def test_only_tied_rates_are_listed():

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import time
 from functools import partial
@@ -107,16 +108,15 @@ def run(job, executor=INLINE, **keys):
     return collect(ShadowCollector(), job, DESIGN, executor=executor, **keys)
 
 
-def test_every_executor_and_worker_count_gives_the_same_bytes(job_of, contents):
+def test_every_executor_gives_the_same_bytes(job_of, contents):
     jobs = []
-    for name, executor in (("inline", INLINE), ("p1", ProcessExecutor(workers=1)), ("p2", ProcessExecutor(workers=2))):
+    for name, executor in (("inline", INLINE), ("process", ProcessExecutor(workers=2))):
         jobs.append(job_of(name))
         assert run(jobs[-1], executor) == []
     inline = contents(jobs[0])
     assert len(inline) == 6 * (1 + len(SIGNALS))
     assert len({content for name, content in inline.items() if name.startswith("models")}) == 6
     assert contents(jobs[1]) == inline
-    assert contents(jobs[2]) == inline
 
 
 def test_the_order_of_models_does_not_matter(job_of, contents):
@@ -216,10 +216,11 @@ def test_a_users_train_is_called_with_recipe_and_seed(job_of, train_file, conten
 @pytest.mark.parametrize("function", ["quits", "dies"])
 def test_user_code_that_ends_its_process(job_of, train_file, function):
     job = job_of(train=f"own.py:{function}")
-    with pytest.raises(TrainingError, match=r"SystemExit|its worker died twice \(exit code 3") as caught:
-        train_models(job, range(6), executor=ProcessExecutor(workers=2))
-    assert "\n" not in str(caught.value)
-    assert train_models(job_of("next"), [0, 1], executor=ProcessExecutor(workers=2)) == []  # the pool comes back
+    with contextlib.closing(ProcessExecutor(workers=1)) as executor:
+        with pytest.raises(TrainingError, match=r"SystemExit|its worker died twice \(exit code 3") as caught:
+            train_models(job, [0], executor=executor)
+        assert "\n" not in str(caught.value)
+        assert train_models(job_of("next"), [0, 1], executor=executor) == []  # the pool comes back
 
 
 def test_divergence_is_reported_and_not_stored(job_of, recipe, replaced):
