@@ -30,7 +30,14 @@ TIE_WEIGHT = 1e-3  # of the share that orders records of equal score
 NEAR_ONE_PERCENT = (0.005, 0.02)  # non-members at the top score: a few more of them, and the floor rule falls to 0
 WORTH_A_NOTE = 0.05  # share of the records that are poisoned too little or too much
 FEWEST_HOLDING = 4  # targets with a record before it is called poisoned too much
+FEWEST_FOR_ONE_PERCENT = 100  # non-members of a target
+MOST_COPIES = 0.1  # of a model's records
 DEFAULT_CHALLENGE, FEWEST_CHALLENGE = 100, 10
+TWIN_NOTE = (
+    "the model attacked is a twin of the audited one, trained with planted copies beside the same records, from the same initial "
+    "weights and noise: where a bound's assumptions speak of the released model, read the twin; the bound is about the training "
+    "procedure with the copies in its data"
+)
 
 
 def signal_names(settings: str, n_challenge: int) -> tuple[str, str, str, str]:
@@ -126,7 +133,7 @@ class Chameleon:
     Attributes:
         settings: name of the settings that the signals are collected with.
         n_challenge: records that copies are planted of, drawn by the seed among those with coins; about a twentieth of a
-            model's records at most, or the copies spoil the model.
+            model's records at most, or the copies spoil the model. A rate at 1 % takes 100 non-members of a target: about 250.
         tie_break: order records of equal score by the share over all candidates.
         n_queries: most labels asked per record, ``None`` = whatever the neighbourhood holds.
 
@@ -204,6 +211,8 @@ class Chameleon:
             "share_above_threshold": float((found.confidence > self.chosen.poison_threshold).mean()),
         }
         notes = (
+            TWIN_NOTE,
+            *_swamp_notes(found.copies, inputs.design.is_in[np.asarray(targets, dtype=np.int64)]),
             *_poison_notes(found, label, threshold=self.chosen.poison_threshold),
             *_top_notes(scores, label),
         )
@@ -263,7 +272,21 @@ def _poison_notes(found: _Collected, label: NDArray[np.uint8], *, threshold: flo
     return tuple(notes)
 
 
+def _swamp_notes(copies: Floats, is_in: NDArray[np.uint8]) -> tuple[str, ...]:
+    """Say so where the copies are too many beside a model's own records: then they spoil the model, and hide members."""
+    n_copies, n_members = int(copies.sum()), int(is_in.sum(axis=1).min())
+    if n_copies <= MOST_COPIES * n_members:
+        return ()
+    note = (
+        f"{n_copies} copies were planted beside {n_members} records of a model, more than {MOST_COPIES:.0%} of them: so many spoil the "
+        "model, and the attack with it. Lower n_challenge, or raise data.n_records"
+    )
+    return (note,)
+
+
 def _top_notes(scores: Floats, label: NDArray[np.uint8]) -> tuple[str, ...]:
+    if ((label == 0).sum(axis=1) < FEWEST_FOR_ONE_PERCENT).any():
+        return ()
     share = float((scores[label == 0] == scores.max()).mean()) if (label == 0).any() else 0.0
     low, high = NEAR_ONE_PERCENT
     if not low <= share <= high:

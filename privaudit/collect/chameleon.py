@@ -70,6 +70,10 @@ class ChameleonCollector:
                 "chameleon plants records in the training data, and a released model (model.checkpoint) is trained already. Leave "
                 "the attack out."
             )
+        if design.kind != "paired":
+            raise UnsupportedError(
+                f"chameleon takes pairs of shadow models with opposite coins; design.kind is {design.kind}. Set design.kind: paired."
+            )
         free = len(free_shadows(design))
         if free < wanted:
             raise UnsupportedError(

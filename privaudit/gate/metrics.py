@@ -45,7 +45,7 @@ def measure(report: AuditReport, rule: GateRule, confidence: float) -> Measured:
     if rule.group is not None:
         of_group = group_interval(report, rule, confidence)
         return Measured(problem=of_group) if isinstance(of_group, str) else _widest([of_group])
-    attacks = [finding for finding in report.attacked() if finding.guesses_membership]
+    attacks = [finding for finding in report.attacked() if finding.attacks_the_subject]
     attacked = [finding for finding in attacks if any(metric.name == rule.metric for metric in finding.metrics)]
     if not attacked:
         return Measured(problem=f"the report holds no {rule.metric}")

@@ -46,7 +46,10 @@ P_RULE = (
     "Adjusted over all groups of the report: calling those up to q different keeps the share of false ones at q "
     "(Benjamini-Yekutieli, under any dependence)"
 )
-TOO_SMALL = "not measurable: fewer non-members than one false alarm takes at that rate"
+TOO_SMALL = (
+    "not measurable: fewer non-members than one false alarm takes at that rate, or more of them share the highest score, so that "
+    "nobody is called"
+)
 
 
 class Split(NamedTuple):
@@ -129,11 +132,15 @@ def group_findings(
 
 
 def _called(played: Played) -> NDArray[np.bool_] | None:
-    """Who is called a member at one threshold per model, ``None`` where a model cannot measure the rate."""
+    """Who is called a member at one threshold per model; ``None`` where a model cannot measure the rate, or nobody is called.
+
+    Where scores come in steps, more non-members than that may share the highest one: then no threshold tells groups apart.
+    """
     if ((~played.is_in).sum(axis=1) * GROUP_FPR < 1).any():
         return None
     models = zip(played.scores, played.is_in, strict=True)
-    return np.stack([row >= floor_threshold(row, inside, GROUP_FPR) for row, inside in models])
+    called = np.stack([row >= floor_threshold(row, inside, GROUP_FPR) for row, inside in models])
+    return called if called.any() else None
 
 
 def _p_values(

@@ -138,7 +138,11 @@ def choose_primary(
     attacks = [attack for attack in attacks if is_playable(attack)] or attacks
     if wanted != "auto" or len(attacks) == 1:
         name = attacks[0].name if wanted == "auto" else wanted
-        return Primary(name, estimator.name, "named in the config" if wanted != "auto" else "the only attack")
+        return Primary(
+            name,
+            estimator.name,
+            "named in the config" if wanted != "auto" else "the only attack that shadow models can play",
+        )
     apart = inputs.restricted_to(untouched_shadows(inputs.design))
     pair = inputs.design.pair[apart.usable]
     first = (pair < 0) | (apart.usable < pair)  # one model of each pair: the other one says the same again

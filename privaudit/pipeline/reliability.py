@@ -53,7 +53,12 @@ WORST_RULE = (
     "at once (Bonferroni over Clopper-Pearson, models as independent trials)"
 )
 CHANCE_RULE = "the largest share to be expected if every record had the pooled false positive rate"
-NEEDS_RULE = "not measurable: a model that sets the threshold has too few non-members"
+MOST_BY_RANK = 0.05  # of the records
+CONSTANT_RULE = (
+    "not measurable: too many records have the same score under all shadow models without them, and no p-value of so few models is "
+    "as small as that"
+)
+NEEDS_RULE = "not measurable: a model that sets the threshold has too few non-members, or nobody is called at it"
 
 
 class Played(NamedTuple):
@@ -210,14 +215,17 @@ def _ppv_metric(counts: ConfusionCounts | None, prior: float, confidence: float)
 
 
 def _calibrated_metric(result: AttackResult, played: Played, confidence: float) -> Metric:
-    p = null_p_values(result.scores, played.scores, played.is_in).p
-    return _rate_metric(
-        "calibrated_tpr", counts_at(-p, result.label, -RECORD_FPR), RECORD_FPR, CALIBRATED_RULE, confidence
-    )
+    values = null_p_values(result.scores, played.scores, played.is_in)
+    if values.by_rank.mean() > MOST_BY_RANK:  # equal scores in all models: ranks, of few models never as small as 1 %
+        return Metric(name="calibrated_tpr", at=RECORD_FPR, value=None, rule=CONSTANT_RULE)
+    counts = counts_at(-values.p, result.label, -RECORD_FPR)
+    return _rate_metric("calibrated_tpr", counts, RECORD_FPR, CALIBRATED_RULE, confidence)
 
 
 def _worst_metrics(spread: RateSpread | None, confidence: float) -> tuple[Metric, ...]:
-    if spread is None:
+    if (
+        spread is None or spread.pooled == 0.0
+    ):  # nobody is called at a threshold above the scores that most records share
         return (Metric(name="worst_record_fpr", at=RECORD_FPR, value=None, rule=NEEDS_RULE),)
     worst = Metric(
         name="worst_record_fpr",

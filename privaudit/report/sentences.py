@@ -170,7 +170,7 @@ def _low_rate(report: AuditReport, attack: str) -> str:
 def attack_aucs(report: AuditReport) -> dict[str, float]:
     """Return the mean AUC over the targets for each attack that has one; what looks at no model is no attack."""
     means = {}
-    attacks = [finding for finding in report.attacked() if finding.guesses_membership]
+    attacks = [finding for finding in report.attacked() if finding.attacks_the_subject]
     for method in dict.fromkeys(finding.method for finding in attacks):
         values = _values([finding for finding in attacks if finding.method == method], "auc", None)
         if values:

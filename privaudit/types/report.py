@@ -109,6 +109,11 @@ class Finding:
         """Whether an attacker's guesses were judged; no blind baseline, no ranking for the model's owner."""
         return self.access is not None and self.game != RECORD_RISK
 
+    @property
+    def attacks_the_subject(self) -> bool:
+        """Whether it is the audited model that was attacked; not one trained like it with records of the attacker's."""
+        return self.guesses_membership and self.game != POISONED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Section:

@@ -62,7 +62,8 @@ def test_the_quick_study_meets_its_checks_and_holds_finite_numbers(quick):
 def test_every_attack_of_an_outsider_takes_part():
     labels = [one.label for one in (*CONTESTANTS, *WITHOUT_SHADOWS)]
     assert len(set(labels)) == len(labels)
-    assert {one.attack for one in (*CONTESTANTS, *WITHOUT_SHADOWS)} == {m.name for m in list_methods("attack")} - OWNERS
+    scoring = {m.name for m in list_methods("attack") if create_attack(m.name, {}).access == "score"}
+    assert {one.attack for one in (*CONTESTANTS, *WITHOUT_SHADOWS)} == scoring - OWNERS
     for one in (*CONTESTANTS, *WITHOUT_SHADOWS):
         create_attack(one.attack, one.params)
 

@@ -120,9 +120,10 @@ def _accuracy(played: Sequence[Played]) -> Check:
 def _private(played: Sequence[Played], arm: str) -> Check:
     """A rate below 1 % is as good as one that cannot be told from it."""
     rate, area = arm_mean(played, arm, "expected"), arm_mean(played, arm, "auc")
+    each = ", ".join(f"{one.arms[arm].expected:.4f}" for one in played)
     return Check(
         name=f"{arm}: expected TPR at 1 % FPR, and AUC",
         wanted=f"interval contains 1 % or lies below it; AUC at most {PRIVATE_AUC:g}",
-        measured=f"{rate.value:.4f} +- {rate.half_width:.4f}; {area}",
+        measured=f"{rate.value:.4f} +- {rate.half_width:.4f} ({each}); {area}",
         is_met=rate.lower <= FPR and area.value <= PRIVATE_AUC,
     )
