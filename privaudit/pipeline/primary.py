@@ -135,13 +135,15 @@ def choose_primary(
     """
     wanted = config.primary.attack
     attacks = [attack for attack in attacks if guesses_membership(attack) and attack.game != POISONED]
-    attacks = [attack for attack in attacks if is_playable(attack)] or attacks
+    playable = [attack for attack in attacks if is_playable(attack)] or attacks
+    only = "the only attack" if len(playable) == len(attacks) else "the only attack that shadow models can play"
+    attacks = playable
     if wanted != "auto" or len(attacks) == 1:
         name = attacks[0].name if wanted == "auto" else wanted
         return Primary(
             name,
             estimator.name,
-            "named in the config" if wanted != "auto" else "the only attack that shadow models can play",
+            "named in the config" if wanted != "auto" else only,
         )
     apart = inputs.restricted_to(untouched_shadows(inputs.design))
     pair = inputs.design.pair[apart.usable]

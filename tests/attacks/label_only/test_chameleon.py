@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from privaudit.attacks.label_only import chameleon
 from privaudit.attacks.label_only.chameleon import Chameleon, agreement_scores, asked_queries, signal_names
 from privaudit.errors import ConfigError, DataError, MissingSignalError, ShapeError, UnsupportedError
 from privaudit.estimators import auc
@@ -115,7 +116,8 @@ def test_every_rung_of_the_ladder_is_legal_and_the_last_one_is_all(played):
         assert caught.value.key == "n_queries"
 
 
-def test_a_block_at_the_top_near_one_percent_is_told(played):
+def test_a_block_at_the_top_near_one_percent_is_told(played, monkeypatch):
+    monkeypatch.setattr(chameleon, "FEWEST_FOR_ONE_PERCENT", 10)
     attack, inputs = played(1.0, 0.0)
     name = signal_names(attack.settings, attack.n_challenge)[0]
     label = inputs.design.is_in[np.ix_(TARGETS, RECORDS)]
@@ -140,8 +142,16 @@ def test_records_poisoned_too_little_or_too_much_are_told(played):
     (result, *_) = attack.run(inputs, targets=TARGETS)
     assert any("poisoned too much" in note for note in result.notes)
     assert any("none of the 40 records correctly" in note for note in result.notes)
-    attack, inputs = played()
-    assert not attack.run(inputs, targets=TARGETS)[0].notes
+    attack, inputs = played(copies=0)
+    assert attack.run(inputs, targets=TARGETS)[0].notes == (chameleon.TWIN_NOTE,)
+
+
+def test_copies_that_swamp_a_model_are_told(played):
+    """40 copies beside some 30 records of a model."""
+    attack, inputs = played(copies=1)
+    assert any(
+        note.startswith("40 copies were planted beside") for note in attack.run(inputs, targets=TARGETS)[0].notes
+    )
 
 
 def test_what_was_not_measured_is_refused(played):
