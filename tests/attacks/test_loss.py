@@ -62,7 +62,8 @@ def test_a_missing_signal_is_named(name, inputs, make_inputs):
             attack.run(make_inputs(inputs.design, margin, leave_out=(signal,)), targets=[0])
 
 
-@pytest.mark.parametrize("name", NAMES)
+# chameleon attacks the records that copies were planted of, whichever they are
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "chameleon"])
 def test_a_signal_that_lacks_a_record_is_named(name, inputs):
     tables = dict(inputs.signals)
     for signal, table in tables.items():

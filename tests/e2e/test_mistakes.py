@@ -144,10 +144,15 @@ def test_the_gates_exit_codes(command, audit, rules, code):
         command.inside("gate", "out/report.json", "--policy", "policy.yaml", "--format", "json", code=code).stdout
     )
     assert outcome["outcome"] == {0: "pass", 1: "fail", 3: "inconclusive"}[code]
-    ran = command.inside(
-        "run", command.config(), "--out", "out", "--engine", "inline", "-q", "--policy", "policy.yaml", code=code
-    )
-    assert "gate:" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"), [({"metric": "auc", "max": 1.0}, 0), ({"metric": "auc", "max": 0.1}, 1), ({"metric": "claim"}, 3)]
+)
+def test_a_run_with_a_policy_ends_with_the_gates_code(command, audit, rule, code):
+    (command.folder / "policy.yaml").write_text(json.dumps({"rules": [{"id": "r", **rule}]}))
+    arguments = ("--out", "out", "--engine", "inline", "-q", "--policy", "policy.yaml")
+    assert "gate:" in command.inside("run", command.config(), *arguments, code=code).stdout
 
 
 def test_a_missing_policy_stops_before_training(command):

@@ -1,5 +1,6 @@
 """More models for a finished audit: when its bounds still hold, and that they are those of a fresh audit."""
 
+import functools
 import json
 import shutil
 
@@ -37,15 +38,17 @@ def twelve(tmp_path_factory, new_command):
     return train_shadows(config)
 
 
-@pytest.fixture
-def fresh(command, twelve):
-    """Makes the report of an audit that began with twelve models."""
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory, new_command, twelve):
+    """Makes the report of an audit that began with twelve models, once for each design; nobody changes it."""
 
+    @functools.cache
     def _fresh(**design):
-        shutil.copytree(twelve, command.folder / "fresh")
-        config = command.config("fresh.yaml", design={"n_models": 12, **design})
-        command.inside("run", config, "--out", "fresh", "--engine", "inline", "--quiet")
-        return command.folder / "fresh"
+        run = new_command(tmp_path_factory.mktemp("fresh"))
+        shutil.copytree(twelve, run.folder / "fresh")
+        config = run.config("fresh.yaml", design={"n_models": 12, **design})
+        run.inside("run", config, "--out", "fresh", "--engine", "inline", "--quiet")
+        return run.folder / "fresh"
 
     return _fresh
 
@@ -90,7 +93,7 @@ def test_after_a_report_new_targets_have_not_been_seen(command, small, fresh):
     first = reports(out)
     command.inside("attack", "out")  # the same look once more
     assert reports(out) == first
-    grown, alone = read(out)[2], read(fresh(targets=[8, 11]))[2]
+    grown, alone = read(out)[2], read(fresh(targets=(8, 11)))[2]
     (note,) = [note for note in grown["sections"][0]["notes"] if note not in alone["sections"][0]["notes"]]
     assert note.startswith("A report came before this one on this folder") and note in (out / "report.md").read_text()
     grown["sections"][0]["notes"].remove(note)

@@ -1,7 +1,6 @@
-"""Coverage of every valid bound from scores: how often, in 1,000 audits, it exceeds the true epsilon.
+"""Coverage of every valid bound from scores: how often, in 2,000 audits, it exceeds the true epsilon.
 
-At a nominal 5 % a correct method exceeds `LIMIT` misses with probability 1e-6 per setting, one that misses 10 % is caught
-in a setting with probability .92, one that misses 12 % all but surely; the draws are seeded. The
+At a nominal 5 % a correct method exceeds `LIMIT` misses with probability 1e-6 per setting; the draws are seeded. The
 betting sequence, stopped at its most favourable round, has its own file.
 """
 
@@ -15,7 +14,7 @@ from scipy.stats import binom, norm
 from privaudit.estimators.score_audit import audit_scores
 from privaudit.estimators.thresholds import Bonferroni, Explicit, Split, TwoSidedGuesses
 
-RUNS = 1000
+RUNS = 2000
 LIMIT = binom.ppf(1 - 1e-6, RUNS, 0.05)
 
 pytestmark = pytest.mark.statistical
