@@ -249,6 +249,11 @@ def _collected(inputs: AuditInputs, targets: Sequence[int], names: tuple[str, st
             )
         place = {int(model): row for row, model in enumerate(table.model_index)}
         values[name] = table.values[[place[int(target)] for target in targets]]
+    if any((values[name] != values[name][:1]).any() for name in of_rounds):
+        raise MissingSignalError(
+            "the targets were poisoned by different plans, since the targets of the audit changed and not all were trained anew. Run the "
+            "same `privaudit run` command again; it goes on from there."
+        )
     kept, copies, confidence = (values[name][0] for name in of_rounds)  # the same for every target
     return _Collected(records, np.asarray(values[agreement]), kept > 0.5, copies[:, 0], confidence[:, 0])
 

@@ -75,6 +75,11 @@ class ChameleonCollector:
                 f"chameleon takes pairs of shadow models with opposite coins; design.kind is {design.kind}. Set design.kind: paired."
             )
         free = len(free_shadows(design))
+        if free < wanted and design_size(design) == len(design.models_with_role(TARGET)):
+            raise UnsupportedError(
+                f"chameleon takes {wanted} shadow models that have nothing to do with a target, and every model is a target. Name fewer "
+                "of them (design.targets)."
+            )
         if free < wanted:
             raise UnsupportedError(
                 f"chameleon with settings {self.settings} takes {wanted} shadow models, in pairs that have nothing to do with a "

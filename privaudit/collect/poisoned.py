@@ -11,7 +11,7 @@ from torch import nn
 from privaudit.collect.stages import Keep, TrainPoisoned
 from privaudit.interfaces import Executor, ProgressHook
 from privaudit.numerics import logit_margin
-from privaudit.scoring.candidates import image_candidates, read_agreement, table_candidates
+from privaudit.scoring.candidates import SHIFT, image_candidates, read_agreement, table_candidates
 from privaudit.scoring.label_oracle import label_oracle_of
 from privaudit.scoring.query import query_logits
 from privaudit.scoring.signals import is_image
@@ -102,7 +102,7 @@ def candidates_of(job: TrainingJob, records: NDArray[np.int64], n_candidates: in
         n_candidates: copies of each.
     """
     clean = job.features[records]
-    if not is_image(job.record_shape):
+    if not is_image(job.record_shape) or min(job.record_shape[-2:]) <= 2 * SHIFT:  # too narrow to be shifted
         return table_candidates(clean, n_candidates, seed=job.seed, reference=job.features)
     darkest, brightest = float(job.features.min()), float(job.features.max())
     return image_candidates(clean, n_candidates, seed=job.seed, value_range=(darkest, brightest))

@@ -88,8 +88,9 @@ def _check_primary_attack(wanted: str, attacks: list[Attack]) -> None:
             "verdict on it. Name another primary attack, and add one to attacks.",
             key="primary.attack",
         )
-    dear = [attack.name for attack in attacks if not is_playable(attack)]
-    if wanted == "auto" and len(attacks) > 1 and len(dear) == len(attacks):
+    able = [attack for attack in attacks if attack.game != POISONED]
+    dear = [attack.name for attack in able if not is_playable(attack)]
+    if wanted == "auto" and len(able) > 1 and len(dear) == len(able):
         raise ConfigError(
             f"primary.attack: auto chooses on shadow models, and {', '.join(dear)} are measured on targets alone. Name one.",
             key="primary.attack",

@@ -8,7 +8,9 @@ from privaudit.report.sentences import headline, section_notes, warnings_of, wha
 from privaudit.report.serialise import audit_digest
 from privaudit.report.subgroup_tables import group_table, who_sentences
 from privaudit.report.tables import Table
+from privaudit.report.words import attack_text
 from privaudit.types import AuditReport
+from privaudit.types.report import POISONED
 
 # Letters that start markup somewhere in GitHub's markdown, mentions and issue references included.
 ACTIVE = re.compile(r"([\\`*_{}\[\]<|~#!$@&])")
@@ -44,7 +46,7 @@ def render_markdown(report: AuditReport) -> str:
         f"### Privacy audit: {inert(report.subject.name)}",
         f"**{inert(headline(report))}**",
         inert(what_would_suffice(report)),
-        *(inert(text) for text in (*warnings_of(report), *section_notes(report))),
+        *(inert(text) for text in (*warnings_of(report), *section_notes(report), *_poisoned_notes(report))),
         _titled("Epsilon", tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
         _titled("Membership inference", tables.summary_table(report) if many else tables.finding_table(report)),
         _titled("Scores that come in steps", expected_table(report, many=many)),
@@ -56,6 +58,12 @@ def render_markdown(report: AuditReport) -> str:
         f"Digest of this audit: `{audit_digest(report)}` (detects damage, not forgery).",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _poisoned_notes(report: AuditReport) -> tuple[str, ...]:
+    """What must be known of attacks on models other than the audited one."""
+    poisoned = [finding for finding in report.attacked() if finding.game == POISONED]
+    return tuple(dict.fromkeys(f"Note on {attack_text(f.method)}: {note}." for f in poisoned for note in f.notes))
 
 
 def inert(text: str) -> str:

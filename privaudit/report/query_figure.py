@@ -51,7 +51,9 @@ def _draw(axes: Axes, rows: dict[str, list[Finding]], name: str, label: str) -> 
             label=clip(attack_text(method), MAX_NAME),
         )
     axes.axhline(GUESSING[name], color=INK, linewidth=1.2, linestyle=":")
+    asked = [at for findings in rows.values() for at in numbers_of_queries(findings[0])]
     axes.set_xscale("log")
+    axes.set_xlim(min(asked) / 1.2, max(asked) * 1.2)  # also where no rate could be measured
     axes.set_xlabel("queries per record, at most")
     axes.set_ylabel(label)
     axes.spines[["right", "top"]].set_visible(False)

@@ -78,3 +78,7 @@ def test_pages_hold_table_and_figure_and_the_report_keeps_its_schema(with_labels
     assert "LiRA: AUC 0.605 with 100" in page
     assert "What fewer queries reach" in text
     jsonschema.validate(json.loads(report_to_json(report)), report_json_schema())
+
+
+def test_a_figure_is_drawn_where_no_rate_could_be_measured(with_labels):
+    assert query_figure(with_labels(rates=(None,))).startswith("<svg")

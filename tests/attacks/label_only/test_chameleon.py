@@ -182,3 +182,14 @@ def test_what_was_not_measured_is_refused(played):
 def test_answers_that_are_none_are_refused(agreement, kept, error):
     with pytest.raises(error):
         agreement_scores(agreement, kept)
+
+
+def test_targets_of_different_plans_are_not_mixed(played):
+    attack, inputs = played()
+    name = signal_names(attack.settings, attack.n_challenge)[2]
+    values = inputs.signals[name].values.copy()
+    values[1] += 1
+    table = dataclasses.replace(inputs.signals[name], values=values)
+    mixed = dataclasses.replace(inputs, signals={**inputs.signals, name: table})
+    with pytest.raises(MissingSignalError, match="different plans"):
+        attack.run(mixed, targets=TARGETS)
