@@ -218,7 +218,7 @@ def tie_notes(distance: Floats, scores: Floats) -> tuple[str, ...]:
     if (share := _share_at_largest(scores)) > many:
         notes.append(
             f"{100 * share:.1f} % of the records share the largest score: at a false positive rate that cuts through them "
-            "see the expected rate under random order"
+            "see the expected rate"
         )
     if (share := _share_at_largest(distance)) > many:
         notes.append(

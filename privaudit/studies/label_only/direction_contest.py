@@ -27,7 +27,7 @@ class DirectionFigures(NamedTuple):
     Attributes:
         auc: area under the curve.
         floor: true positive rate at 1 % FPR, floor rule.
-        expected: the same where equal scores are in random order.
+        expected: the same where equal scores are accepted by lot.
     """
 
     auc: float
@@ -100,7 +100,7 @@ def direction_check(task: str, seeds: Sequence[Mapping[Calibration, DirectionFig
     wanted = GAIN * max(FPR, alone.value)
     return Check(
         name=f"{task}: DHAttack calibrated by models without the record, TPR at 1 % FPR",
-        wanted=f"at least {wanted:.3f}, twice the larger of 1 % and the distance alone, ties in random order ({alone})",
+        wanted=f"at least {wanted:.3f}, twice the larger of 1 % and the distance alone, equal scores accepted by lot ({alone})",
         measured=f"{calibrated} over {calibrated.n} seeds",
         is_met=calibrated.value >= wanted,
     )

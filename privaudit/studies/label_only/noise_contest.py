@@ -31,7 +31,7 @@ class Figures(NamedTuple):
 
     Attributes:
         auc: area under the curve.
-        tpr: true positive rate at 1 % FPR, ties in random order.
+        tpr: true positive rate at 1 % FPR, equal scores accepted by lot.
         levels: the noise level of each target; empty for attacks without.
     """
 
