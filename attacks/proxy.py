@@ -155,7 +155,7 @@ class Proxy:
 
     name: ClassVar[str] = "proxy"
     signals: ClassVar[frozenset[str]] = frozenset({"logit_margin"})
-    record_fields: ClassVar[frozenset[str]] = frozenset()
+    record_fields: ClassVar[frozenset[str]] = frozenset({"label"})
     game: ClassVar[str] = "membership"
     access: ClassVar[Access] = "score"
     proxies: Proxies = "like_out_mean"

@@ -29,7 +29,7 @@ class QuantileRegression:
 
     name: ClassVar[str] = "quantile"
     signals: ClassVar[frozenset[str]] = frozenset({"logit_margin"})
-    record_fields: ClassVar[frozenset[str]] = frozenset({"is_population", "features"})
+    record_fields: ClassVar[frozenset[str]] = frozenset({"is_population", "features", "label"})
     game: ClassVar[str] = "membership"
     access: ClassVar[Access] = "score"
     fewest_population: ClassVar[int] = FEWEST_POPULATION

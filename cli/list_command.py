@@ -9,6 +9,8 @@ from privaudit.cli.options import debug_option, format_option
 
 PLURALS = {
     "attacks": "attack",
+    "distribution-attacks": "distribution_attack",
+    "defenses": "defense",
     "estimators": "estimator",
     "collectors": "collector",
     "canaries": "canary",

@@ -19,6 +19,7 @@ COMMANDS = {
     "canaries": "Insert canaries before training, evaluate after: the audit in one training run.",
     "scores": "Audit saved scores of any framework: csv, parquet or npz.",
     "report": "Write a stored report as HTML, Markdown or JSON.",
+    "distribution": "Tell from models' answers which population they were trained on.",
     "gate": "Judge a report by a policy; the exit code is the verdict.",
     "bounds": "What DP-SGD's parameters guarantee: epsilon, TPR at FPR, Bayes security.",
     "plan": "How many canaries or trainings an audit needs, what it could show and what it costs.",

@@ -7,7 +7,8 @@ Where to look: counts ``clopper_pearson_bound``, ``jeffreys_bound``, ``katz_log_
 ``accusation_value``, ``finite_pool``, ``risk_sets``, ``run_rankings`` (on ``played_models``); who is at risk
 ``paired_models``, ``records_by_attack``, ``clustered_rates``, ``label_permutation``, ``false_discovery``; repeats ``equivalence``; scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``expected_rate``, ``tpr_bounds``;
 from above ``accounting``, ``privacy_loss`` (on ``composed_*``, ``loss_*``, ``poisson_run``), ``renyi_bound``, ``last_iterate``,
-``tradeoff``, ``bayes_security_bound``, ``attribute_bound``, ``calibrate``, ``guarantees``; planning ``power*``.
+``tradeoff``, ``bayes_security_bound``, ``attribute_bound``, ``calibrate``, ``guarantees``; planning ``power*``; worlds of a distribution ``world_*``,
+``n_leaked*``.
 """
 
 from privaudit.estimators.accounting import AccountRow, AccountTable, account, gdp_clt_mu
@@ -57,6 +58,8 @@ from privaudit.estimators.known_coin_step_bound import known_coin_step
 from privaudit.estimators.label_permutation import label_permutation_p_values, rate_residuals
 from privaudit.estimators.last_iterate import last_iterate_epsilon
 from privaudit.estimators.metrics import auc_metric, tpr_at_fpr
+from privaudit.estimators.n_leaked import bayes_accuracy, n_leaked, n_leaked_interval, n_leaked_metrics
+from privaudit.estimators.n_leaked_regression import bayes_squared_error, n_leaked_bayes, n_leaked_cramer_rao
 from privaudit.estimators.noise_probe_bound import NoiseCheck, NoiseProbe, noise_probe
 from privaudit.estimators.null_calibration import NullPValues, cross_fit_p_values, null_p_values, record_p_values
 from privaudit.estimators.one_run_bound import OneRun, one_run, one_run_p_value
@@ -86,6 +89,14 @@ from privaudit.estimators.thresholds import Bonferroni, Explicit, Split, TwoSide
 from privaudit.estimators.thresholds_from_shadows import ShadowThreshold, median_threshold, shadow_threshold
 from privaudit.estimators.tpr_bounds import tpr_interval
 from privaudit.estimators.tradeoff import advantage_bound, tradeoff_bound
+from privaudit.estimators.world_accuracy import (
+    accuracy_interval,
+    accuracy_metrics,
+    advantage_of,
+    balanced_accuracy,
+    world_counts,
+)
+from privaudit.estimators.world_control import control_interval, control_is_inside, control_metric
 from privaudit.types import ConfusionCounts, DpSgdParams, EpsilonEstimate, Neighbouring
 
 __all__ = [
@@ -129,7 +140,10 @@ __all__ = [
     "TwoSidedGuesses",
     "WorldDispersion",
     "account",
+    "accuracy_interval",
+    "accuracy_metrics",
     "advantage_bound",
+    "advantage_of",
     "at_risk",
     "attack_agreement",
     "attribute_bayes_security",
@@ -141,12 +155,18 @@ __all__ = [
     "auc_shares",
     "audit_curve",
     "audit_scores",
+    "balanced_accuracy",
+    "bayes_accuracy",
     "bayes_security",
+    "bayes_squared_error",
     "benjamini_yekutieli",
     "clopper_pearson",
     "cluster_bootstrap",
     "composed_privacy_loss",
     "conformal_region",
+    "control_interval",
+    "control_is_inside",
+    "control_metric",
     "cross_fit_p_values",
     "curve_one_run_test",
     "curve_test",
@@ -181,6 +201,11 @@ __all__ = [
     "mean_true_positive_rate",
     "measure_sensitivity",
     "median_threshold",
+    "n_leaked",
+    "n_leaked_bayes",
+    "n_leaked_cramer_rao",
+    "n_leaked_interval",
+    "n_leaked_metrics",
     "noise_for_advantage",
     "noise_for_epsilon",
     "noise_for_tpr",
@@ -216,4 +241,5 @@ __all__ = [
     "two_sided_guesses",
     "win_intervals",
     "win_p_values",
+    "world_counts",
 ]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         StoreError,
         StoreVersionError,
         TrainingError,
+        UndeclaredUseError,
         UnsupportedError,
     )
     from privaudit.gate import GatePolicy, judge, load_policy
@@ -57,6 +58,7 @@ _ERRORS = (
     "StoreError",
     "StoreVersionError",
     "TrainingError",
+    "UndeclaredUseError",
     "UnsupportedError",
 )
 _TYPES = (
@@ -114,6 +116,7 @@ __all__ = [
     "StoreError",
     "StoreVersionError",
     "TrainingError",
+    "UndeclaredUseError",
     "UnsupportedError",
     "Verdict",
     "__version__",

@@ -10,7 +10,8 @@
     ├─ ClaimError(ValueError)         a claim is missing, or its neighbouring relation contradicts the game
     ├─ UnsupportedError               a valid request that this piece cannot serve
     │  ├─ MissingSignalError          a signal that was not collected
-    │  └─ QueryBudgetError            a label oracle was asked for more queries than it may answer
+    │  ├─ QueryBudgetError            a label oracle was asked for more queries than it may answer
+    │  └─ UndeclaredUseError          an adversary or attack looked at what it did not declare
     ├─ TrainingError                  shadow models diverged or died
     └─ StoreError                     the files of an audit
        ├─ CorruptStoreError           a damaged or truncated file
@@ -65,6 +66,10 @@ class MissingSignalError(UnsupportedError):
 
 class QueryBudgetError(UnsupportedError):
     """A record would go beyond its budget of queries."""
+
+
+class UndeclaredUseError(UnsupportedError):
+    """An adversary or attack looks at what its game does not give, or what it did not declare."""
 
 
 class TrainingError(PrivauditError):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from privaudit.errors import MissingSignalError, ShapeError
 from privaudit.types import AttackResult, AuditDesign, EpsilonEstimate, SignalTable
 from privaudit.types.design import Access
+from privaudit.types.worlds import VictimScores, WorldInputs
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -122,6 +123,28 @@ class Attack(Protocol):
 
     def run(self, inputs: AuditInputs, *, targets: Sequence[int]) -> tuple[AttackResult, ...]:
         """Score every canary of every target; higher = more member-like."""
+        ...
+
+
+class DistributionAttack(Protocol):
+    """Asks which law a model was trained on: a pure function of what shadow models and victims said.
+
+    ``answers`` is ``world`` (which of two, scores of at least 0 say world 1) or ``ratio`` (the share of records with the
+    property itself). ``fewest_shadows`` counts models of each world. The world of a victim is never handed over.
+    """
+
+    name: ClassVar[str]
+    game: ClassVar[str]
+    answers: ClassVar[Literal["world", "ratio"]]
+    fewest_shadows: ClassVar[int]
+
+    @property
+    def access(self) -> Access:
+        """What the attacker sees of a victim; of its own models it sees everything."""
+        ...
+
+    def run(self, inputs: WorldInputs) -> VictimScores:
+        """Score every victim."""
         ...
 
 

@@ -1,6 +1,5 @@
 """The audit config (``audit.yaml``) as pydantic models."""
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,33 +11,11 @@ from pydantic import (
 )
 
 from privaudit.config.canaries import CanaryConfig
+from privaudit.config.distribution import DistributionConfig
+from privaudit.config.model import ModelConfig
+from privaudit.config.params import MethodConfig
 from privaudit.config.reading import StrictModel, parse, read_yaml
 from privaudit.config.recipe import Fraction, Positive, RecipeConfig
-
-
-def _json_able(params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters enter digests and reports."""
-    try:
-        json.dumps(params, sort_keys=True, allow_nan=False)
-        _check_keys(params)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"parameters must be texts, finite numbers, true, false, null, lists or mappings of these ({error})"
-        ) from None
-    return params
-
-
-def _check_keys(value: Any) -> None:
-    """JSON would turn other keys into texts, which sort differently: the digest would change on reading."""
-    if isinstance(value, dict):
-        other = [key for key in value if not isinstance(key, str)]
-        if other:
-            raise TypeError(f"key {other[0]!r} is no text")
-    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
-        _check_keys(part)
-
-
-Params = Annotated[dict[str, Any], AfterValidator(_json_able)]
 
 
 class DataConfig(StrictModel):
@@ -52,32 +29,6 @@ class DataConfig(StrictModel):
     drop: tuple[str, ...] = ()
 
 
-class ModelConfig(StrictModel):
-    """Which model is trained: a built-in name or ``file.py:function``; and, where one is audited, a released model.
-
-    ``checkpoint`` holds the released model's weights (a state dict), ``members`` and ``non_members`` the ids of records
-    that it was and was not trained on.
-    """
-
-    build: str = "mlp"
-    params: Params = Field(default_factory=dict)
-    train: str | None = None
-    checkpoint: str | None = None
-    members: str | None = None
-    non_members: str | None = None
-
-    @model_validator(mode="after")
-    def _released_models_come_with_their_records(self) -> "ModelConfig":
-        names = ("checkpoint", "members", "non_members")
-        absent = [name for name in names if getattr(self, name) is None]
-        if 0 < len(absent) < len(names):
-            raise ValueError(
-                f"a released model takes checkpoint, members and non_members; {' and '.join(absent)} missing. Files of ids "
-                "say which records it was and was not trained on"
-            )
-        return self
-
-
 class DesignConfig(StrictModel):
     """Which model holds which record; ``n_models`` counts all trained models but the controls."""
 
@@ -85,24 +36,6 @@ class DesignConfig(StrictModel):
     n_models: Annotated[int, Field(ge=4)] = 34
     targets: Annotated[tuple[int, ...], Field(min_length=1)] | Literal["all"] = (0,)
     population: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.2
-
-
-class MethodConfig(StrictModel):
-    """An attack or estimator by name, with its parameters."""
-
-    name: str
-    params: Params = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _flat_params(cls, value: Any) -> Any:
-        """Accept ``lira``, ``{name: lira, variance: pooled}`` and ``{name: lira, params: {...}}``."""
-        if isinstance(value, str):
-            return {"name": value}
-        if isinstance(value, dict) and "params" not in value:
-            params = {key: item for key, item in value.items() if key != "name"}
-            return {"params": params, **({"name": value["name"]} if "name" in value else {})}
-        return value
 
 
 class PrimaryConfig(StrictModel):
@@ -158,7 +91,7 @@ class AuditConfig(StrictModel):
     """One audit, whole."""
 
     schema_version: Literal[1] = 1
-    kind: Literal["membership", "canaries"] = "membership"
+    kind: Literal["membership", "canaries", "distribution"] = "membership"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = "auto"
     out: Annotated[str, Field(min_length=1)] = "privaudit-out"
@@ -166,6 +99,7 @@ class AuditConfig(StrictModel):
     model: ModelConfig = ModelConfig()
     recipe: RecipeConfig
     canaries: CanaryConfig | None = None
+    distribution: DistributionConfig | None = None
     design: DesignConfig = DesignConfig()
     access: Literal["score", "label"] = "score"
     attacks: Annotated[tuple[MethodConfig, ...], Field(min_length=1)] = (
@@ -208,11 +142,32 @@ class AuditConfig(StrictModel):
 
     @model_validator(mode="after")
     def _canaries_need_dp(self) -> "AuditConfig":
-        if self.kind == "membership" and self.canaries is not None:
+        if self.kind != "canaries" and self.canaries is not None:
             raise ValueError("canaries is for kind: canaries; set the kind, or remove the block")
         if self.kind == "canaries" and self.recipe.dp is None:
             raise ValueError("kind: canaries audits DP-SGD; recipe.dp is missing")
         return self
+
+    @model_validator(mode="after")
+    def _distribution_has_its_worlds(self) -> "AuditConfig":
+        if self.kind == "canaries" and self.distribution is not None:
+            raise ValueError("distribution is for kind: distribution, or beside kind: membership; remove the block")
+        if self.kind != "distribution":
+            return self
+        if self.distribution is None:
+            raise ValueError("kind: distribution needs the block distribution: what do the worlds differ in?")
+        if self.model.checkpoint is not None:
+            raise ValueError("model.checkpoint is for kind: membership; a distribution audit trains the audited models")
+        for name in ("design", "attacks", "estimators", "primary", "control"):
+            if getattr(self, name) != self._default(name):
+                raise ValueError(f"{name} is for kind: membership; a distribution audit has its own under distribution")
+        return self
+
+    def _default(self, name: str) -> Any:
+        """The value of a key that nobody gave; attacks of an audit that sees labels alone are others."""
+        if name == "attacks" and self.access == "label":
+            return tuple(MethodConfig(name=attack) for attack in LABEL_ATTACKS)
+        return type(self).model_fields[name].default
 
     @model_validator(mode="after")
     def _methods_agree(self) -> "AuditConfig":

@@ -20,6 +20,10 @@ STREAMS = (
     "canary_coins",
     "canary_sampling",
     "challenge",
+    "world_pools",
+    "world_draws",
+    "world_queries",
+    "released_outputs",
 )  # append only: the place is part of the key
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from privaudit.config import AuditConfig
 from privaudit.errors import StoreError
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import Attack, AuditInputs, Estimator
 from privaudit.pipeline.canary_analyse import analyse_canaries
 from privaudit.pipeline.control import make_control
+from privaudit.pipeline.distribution.analyse import analyse_distribution, distribution_sections
 from privaudit.pipeline.findings import accuracy_finding, attack_finding, claim_finding, idle_models
 from privaudit.pipeline.looks import analysis_of, later_report, mark_reported, why_spoilt
 from privaudit.pipeline.primary import (
@@ -27,6 +29,7 @@ from privaudit.pipeline.reliability import reliability_of
 from privaudit.pipeline.stored import read_inputs, reported_signals, stored_claim, stored_config, wants_features
 from privaudit.pipeline.subgroups import subgroup_sections
 from privaudit.pipeline.verdict import judge_claim
+from privaudit.pipeline.with_games import with_games
 from privaudit.store.design_file import read_design
 from privaudit.store.folder import AuditFolder
 from privaudit.store.manifest import ANALYSIS_LIBRARIES, Manifest, library_versions, read_manifest
@@ -73,6 +76,8 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     config = stored_config(manifest, changes)
     if config.kind == "canaries":
         return analyse_canaries(out, changes=changes)
+    if config.kind == "distribution":
+        return analyse_distribution(out, changes=changes)
     design, records = read_design(folder.design)
     attacks, estimators = make_methods(config)
     if not is_released(design):
@@ -124,6 +129,8 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
         verdict = replace(verdict, outcome="too_weak", reason=f"No verdict: {spoilt}. {verdict.reason}")
     sections = [Section(kind="mia", title="Membership inference", findings=findings, notes=notes)]
     sections += subgroup_sections(config, inputs, attacks, primary)
+    if config.distribution is not None:
+        sections += distribution_sections(folder.distribution, config)
     if params is not None:
         computed = claim_finding(params, delta=delta)
         sections.append(Section(kind="games", title="What the claim allows", findings=(computed,)))
@@ -136,7 +143,7 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
         provenance=_provenance(manifest, config, design, primary, is_spoilt=spoilt is not None),
     )
     mark_reported(folder.manifest, manifest)
-    return report
+    return with_games(report, confidence=config.confidence)
 
 
 def _after_the_fact(finding: Finding, reason: str) -> Finding:
@@ -162,7 +169,7 @@ def _findings(
     carries = (primary.attack, primary.estimator) if primary else None
     findings, carrying = [], []
     for attack in attacks:
-        results = attack.run(inputs, targets=targets)
+        results = run_declared(attack, inputs, targets=targets)
         if not guesses_membership(attack):
             findings += [attack_finding(result, (), confidence=config.confidence) for result in results]
             continue

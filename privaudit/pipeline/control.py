@@ -1,5 +1,6 @@
 """The positive control: the same game where nothing was held back."""
 
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import Attack, AuditInputs, Estimator
 from privaudit.pipeline.findings import attack_metrics
 from privaudit.types import Control
@@ -21,7 +22,7 @@ def make_control(
         confidence: of the bound.
     """
     target = int(inputs.usable[0])
-    (result,) = attack.run(inputs, targets=[target])
+    (result,) = run_declared(attack, inputs, targets=[target])
     return Control(
         name=CONTROL_NAME,
         attack=attack.name,

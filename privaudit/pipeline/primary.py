@@ -9,6 +9,7 @@ from privaudit.config import AuditConfig
 from privaudit.config.audit import LABEL_ATTACKS
 from privaudit.errors import ConfigError
 from privaudit.estimators import auc
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import Attack, AuditInputs, Estimator
 from privaudit.registry import create_attack, create_estimator
 from privaudit.types import AuditDesign
@@ -163,7 +164,7 @@ def _merit(
     delta: float,
     confidence: float,
 ) -> tuple[float, float]:
-    results = attack.run(inputs, targets=played.tolist())
+    results = run_declared(attack, inputs, targets=played.tolist())
     estimates = [estimator.estimate(result, delta=delta, confidence=confidence) for result in results]
     correct = float(np.mean([estimate.diagnostics.get("n_correct", estimate.lower) for estimate in estimates]))
     return correct, float(np.mean([auc(result.scores, result.label) for result in results]))

@@ -7,6 +7,7 @@ from typing import Any
 from privaudit.estimators import auc_metric, expected_tpr_metric
 from privaudit.estimators.expected_rate import EXPECTED_RULE
 from privaudit.estimators.metrics import AUC_RULE
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import Attack, AuditInputs
 from privaudit.pipeline.reliability import Reliability
 from privaudit.types import AttackResult, Metric
@@ -35,7 +36,7 @@ def query_curves(
     found: list[tuple[Metric, ...]] = [() for _ in targets]
     for n_queries in getattr(attack, "query_ladder", ()):
         limited: Any = attack  # a dataclass with a field n_queries, which the protocol cannot say
-        results = replace(limited, n_queries=n_queries).run(inputs, targets=targets)
+        results = run_declared(replace(limited, n_queries=n_queries), inputs, targets=targets)
         found = [
             (*before, *_points(result, n_queries, confidence)) for before, result in zip(found, results, strict=True)
         ]

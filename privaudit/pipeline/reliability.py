@@ -18,6 +18,7 @@ from privaudit.estimators.clopper_pearson_bound import counts_at
 from privaudit.estimators.null_calibration import null_p_values
 from privaudit.estimators.rates_by_record import RateSpread, false_positive_spread, record_rates
 from privaudit.estimators.thresholds_from_shadows import median_threshold
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import Attack, AuditInputs
 from privaudit.pipeline.primary import MAX_PLAYED, is_playable, untouched_shadows
 from privaudit.types import AttackResult, ConfusionCounts, Finding, Metric
@@ -128,7 +129,7 @@ def play_shadows(attack: Attack, inputs: AuditInputs) -> Played:
             f"{MIN_PLAYED} pairs of shadow models that are no target's are needed; {len(numbers)} are there. Raise "
             "design.n_models."
         )
-    results = attack.run(apart, targets=numbers.tolist())
+    results = run_declared(attack, apart, targets=numbers.tolist())
     scores, labels = (np.stack([getattr(result, name) for result in results]) for name in ("scores", "label"))
     return Played(scores, labels.astype(bool))
 

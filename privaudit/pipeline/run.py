@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from privaudit.config import AuditConfig, load_config, parse
 from privaudit.data.dataset import Dataset
@@ -14,6 +14,7 @@ from privaudit.errors import ConfigError, TrainingError
 from privaudit.interfaces import Progress, ProgressHook
 from privaudit.pipeline.analyse import analyse
 from privaudit.pipeline.canary_play import play_canaries
+from privaudit.pipeline.distribution.train import train_worlds
 from privaudit.pipeline.looks import with_looks_of
 from privaudit.pipeline.plan import AuditPlan, make_plan
 from privaudit.pipeline.primary import make_methods
@@ -111,12 +112,24 @@ def train_shadows(
     """
     checked, folder_of_config = _read_config(config)
     where = base if base is not None else folder_of_config
+    options: _Options = {"dataset": dataset, "base": where, "accept_versions": accept_versions, "progress": progress}
     if checked.kind == "canaries":
-        return play_canaries(checked, dataset=dataset, base=where, accept_versions=accept_versions, progress=progress)
+        return play_canaries(checked, **options)
+    if checked.kind == "distribution":
+        return train_worlds(checked, out=Path(checked.out), **options)
     plan = prepare(checked, dataset=dataset, base=where, accept_versions=accept_versions)
     _say_how(plan, progress)
     collect_signals(plan, progress=progress)
+    if checked.distribution is not None:
+        train_worlds(checked, out=AuditFolder(Path(checked.out)).distribution, **options)
     return Path(checked.out)
+
+
+class _Options(TypedDict):
+    dataset: Dataset | None
+    base: Path | None
+    accept_versions: bool
+    progress: ProgressHook | None
 
 
 def prepare(

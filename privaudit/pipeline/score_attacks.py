@@ -12,6 +12,7 @@ from privaudit.attacks.results import LARGEST_SIGNAL, count_notes
 from privaudit.data.score_files import ScoreFile
 from privaudit.data.score_layout import Quantity
 from privaudit.errors import DataError, DegenerateScoresError, UnsupportedError
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import AuditInputs
 from privaudit.numerics import logit_margin_of_loss
 from privaudit.types import AttackResult, AuditDesign, SignalTable
@@ -102,8 +103,8 @@ def lira_result(file: ScoreFile, target: int) -> AttackResult:
     kept = _covered(file.member, target, shadows)
     margin, notes = margins(file.values[[target, *shadows.rest]], file.quantity)
     variance: Variance = "pooled" if len(file.values) < MODELS_FOR_OWN_VARIANCE else "per_record"
-    (result,) = Lira(variance=variance).run(
-        _inputs(file.member[:, kept], margin[:, kept], target, shadows), targets=[target]
+    (result,) = run_declared(
+        Lira(variance=variance), _inputs(file.member[:, kept], margin[:, kept], target, shadows), targets=[target]
     )
     n = file.member.shape[1]
     if len(kept) < n:

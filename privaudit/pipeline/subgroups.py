@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from privaudit.config import AuditConfig
 from privaudit.errors import UnsupportedError
 from privaudit.estimators import auc
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import Attack, AuditInputs
 from privaudit.pipeline.group_risk import group_findings, splits_of
 from privaudit.pipeline.primary import MAX_PLAYED, Primary, guesses_membership
@@ -68,7 +69,7 @@ def _played(attack: Attack, inputs: AuditInputs) -> tuple[Played, str]:
             return play_shadows(attack, inputs), "shadow models in the target's role"
         except UnsupportedError:
             pass
-    results = attack.run(inputs, targets=_targets(inputs).tolist())
+    results = run_declared(attack, inputs, targets=_targets(inputs).tolist())
     scores, label = (np.stack([getattr(result, name) for result in results]) for name in ("scores", "label"))
     return Played(scores, label.astype(bool)), "the audited model" if len(results) == 1 else "audited models"
 

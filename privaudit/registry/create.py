@@ -7,8 +7,9 @@ from typing import Any
 
 from privaudit.collect.stages import Collector
 from privaudit.errors import ConfigError
-from privaudit.interfaces import Attack, Estimator
+from privaudit.interfaces import Attack, DistributionAttack, Estimator
 from privaudit.registry.attacks import ATTACKS
+from privaudit.registry.distribution import DEFENSES, DISTRIBUTION_ATTACKS
 from privaudit.registry.method import Method
 from privaudit.registry.rows import BUILT_IN, CANARIES
 from privaudit.validate import nearest
@@ -18,7 +19,7 @@ def list_methods(kind: str | None = None) -> tuple[Method, ...]:
     """List what can be named in a config, with what each needs.
 
     Args:
-        kind: ``attack``, ``estimator``, ``collector``, ``canary``, ``game``, ``model``, ``data``, or ``None`` for all.
+        kind: ``attack``, ``distribution_attack``, ``defense``, ``estimator``, ``collector``, ``canary``, ``game``, ``model``, ``data``, or ``None`` for all.
 
     Raises:
         ConfigError: if there is no such kind.
@@ -26,7 +27,7 @@ def list_methods(kind: str | None = None) -> tuple[Method, ...]:
     >>> [method.name for method in list_methods("attack")][:3]
     ['loss', 'lira', 'nig']
     """
-    methods = ATTACKS + BUILT_IN + CANARIES + _data_sets()
+    methods = ATTACKS + DISTRIBUTION_ATTACKS + DEFENSES + BUILT_IN + CANARIES + _data_sets()
     kinds = sorted({method.kind for method in methods})
     if kind is not None and kind not in kinds:
         raise ConfigError(f"kind must be one of {', '.join(kinds)}; got {kind!r}.{nearest(kind, kinds)}")
@@ -105,6 +106,25 @@ def create_collectors(attacks: Iterable[Attack]) -> tuple[Collector, ...]:
             )
         wanted |= signals
     return tuple(one for one in collectors if one.name == "shadow" or wanted & one.produces)
+
+
+def create_distribution_attack(name: str, params: Mapping[str, Any]) -> DistributionAttack:
+    """Build an attack on the distribution by name.
+
+    Raises:
+        ConfigError: if the name or a parameter is unknown, naming the nearest.
+    """
+    attack: DistributionAttack = _create("distribution_attack", name, params)
+    return attack
+
+
+def create_defense(name: str, params: Mapping[str, Any]) -> Any:
+    """Build a defense by name.
+
+    Raises:
+        ConfigError: if the name or a parameter is unknown, naming the nearest.
+    """
+    return _create("defense", name, params)
 
 
 def create_estimator(name: str, params: Mapping[str, Any]) -> Estimator:

@@ -8,7 +8,7 @@ class Method:
     """One row of `list_methods`.
 
     Attributes:
-        kind: ``attack``, ``estimator``, ``collector``, ``canary``, ``game``, ``model`` or ``data``.
+        kind: ``attack``, ``distribution_attack``, ``defense``, ``estimator``, ``collector``, ``canary``, ``game``, ``model`` or ``data``.
         name: what a config calls it.
         summary: what it does.
         needs: what it needs to run.

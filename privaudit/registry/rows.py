@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from privaudit.registry.games import PRIVACY_GAMES
 from privaudit.registry.method import Method
 
 BUILT_IN = (
@@ -107,4 +108,5 @@ CANARIES = (
     *_canary_rows("canary", _GRADIENTS, "privaudit.data.gradient_canaries:make_gradient_canaries"),
     *_canary_rows("canary", _RECORDS, "privaudit.data.record_canaries:make_record_canaries"),
     *_canary_rows("game", _GAMES, "privaudit.collect.canaries:CanaryCollector"),
+    *PRIVACY_GAMES,
 )

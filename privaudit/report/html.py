@@ -9,12 +9,20 @@ from markupsafe import Markup
 from privaudit.report import tables
 from privaudit.report.axis_rows import left_out
 from privaudit.report.canary_words import control_words, interval_words, verdict_rests_on
+from privaudit.report.distribution_figure import distribution_figure
+from privaudit.report.distribution_tables import (
+    control_table_of_worlds,
+    distribution_findings,
+    distribution_table,
+    ratio_table,
+)
 from privaudit.report.figures import epsilon_axis, roc_caption, roc_figure, roc_findings
+from privaudit.report.games_table import games_table
 from privaudit.report.label_only_tables import expected_table, query_table
 from privaudit.report.methods import method_notes
 from privaudit.report.query_figure import query_figure
 from privaudit.report.reliability_table import reliability_table
-from privaudit.report.sentences import headline, warnings_of, what_would_suffice
+from privaudit.report.sentences import beside_membership, headline, warnings_of, what_would_suffice
 from privaudit.report.serialise import audit_digest
 from privaudit.report.subgroup_figure import group_figure
 from privaudit.report.subgroup_tables import (
@@ -70,6 +78,13 @@ def render_html(report: AuditReport) -> str:
         histogram=histogram_table(report),
         most_at_risk=most_at_risk_table(report),
         agreement=agreement_table(report),
+        beside=beside_membership(report),
+        worlds=distribution_table(report),
+        worlds_figure=Markup(distribution_figure(report)) if distribution_findings(report) else None,
+        worlds_control=control_table_of_worlds(report),
+        ratios=ratio_table(report),
+        games=games_table(report),
+        has_records=bool(report.attacked()),
         rests_on=verdict_rests_on(report),
         intervals=interval_words(report),
         control_is=control_words(report),

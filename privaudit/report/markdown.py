@@ -3,8 +3,10 @@
 import re
 
 from privaudit.report import tables
+from privaudit.report.distribution_tables import control_table_of_worlds, distribution_table, ratio_table
+from privaudit.report.games_table import games_table
 from privaudit.report.label_only_tables import expected_table, query_table
-from privaudit.report.sentences import headline, section_notes, warnings_of, what_would_suffice
+from privaudit.report.sentences import beside_membership, headline, section_notes, warnings_of, what_would_suffice
 from privaudit.report.serialise import audit_digest
 from privaudit.report.subgroup_tables import group_table, who_sentences
 from privaudit.report.tables import Table
@@ -46,13 +48,25 @@ def render_markdown(report: AuditReport) -> str:
         f"### Privacy audit: {inert(report.subject.name)}",
         f"**{inert(headline(report))}**",
         inert(what_would_suffice(report)),
-        *(inert(text) for text in (*warnings_of(report), *section_notes(report), *_poisoned_notes(report))),
+        *(
+            inert(text)
+            for text in (
+                *beside_membership(report),
+                *warnings_of(report),
+                *section_notes(report),
+                *_poisoned_notes(report),
+            )
+        ),
         _titled("Epsilon", tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
         _titled("Membership inference", tables.summary_table(report) if many else tables.finding_table(report)),
         _titled("Scores that come in steps", expected_table(report, many=many)),
         _titled("What fewer queries reach", query_table(report)),
         *(inert(text) for text in who_sentences(report)),
         _titled("Groups of records", group_table(report)),
+        _titled("What the model says about the population", distribution_table(report)),
+        _titled("The ratio itself", ratio_table(report)),
+        _titled("Two worlds that are the same", control_table_of_worlds(report)),
+        _titled("How the risks relate", games_table(report)),
         _titled("Positive control", tables.control_table(report)),
         _titled("Accuracy", tables.accuracy_table(report)),
         f"Digest of this audit: `{audit_digest(report)}` (detects damage, not forgery).",

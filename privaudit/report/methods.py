@@ -1,5 +1,6 @@
 """What each method does, in plain words, and who published it."""
 
+from privaudit.report.distribution_methods import DISTRIBUTION_METHODS
 from privaudit.report.words import attack_text
 from privaudit.types import AuditReport
 
@@ -296,4 +297,5 @@ def method_notes(report: AuditReport) -> tuple[tuple[str, str, str], ...]:
     for section in report.sections:
         for finding in section.findings:
             used += [finding.method, *(estimate.method for estimate in finding.estimates)]
-    return tuple((attack_text(name), *METHODS[name]) for name in dict.fromkeys(used) if name in METHODS)
+    known = {**METHODS, **DISTRIBUTION_METHODS}
+    return tuple((attack_text(name), *known[name]) for name in dict.fromkeys(used) if name in known)

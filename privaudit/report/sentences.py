@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from privaudit.report.distribution_tables import distribution_sentences, distribution_warnings
 from privaudit.report.estimate_words import confidence_text
 from privaudit.report.words import attack_text, claim_text, epsilon_text, metric_of, percent_text
 from privaudit.types import AuditReport, EpsilonEstimate, Finding, PrivacyClaim, Verdict
@@ -28,6 +29,8 @@ def headline(report: AuditReport) -> str:
         The verdict on the claim with its numbers; without a claim, how much leaks.
     """
     verdict, claim = report.claim_verdict(), report.claim
+    if not report.attacked() and distribution_sentences(report):
+        return " ".join(distribution_sentences(report))
     if claim is None or math.isinf(claim.epsilon) or verdict is None:
         return f"{_no_verdict(claim)} {_leak(report)}"
     says = {"violated": _violated, "consistent": _consistent, "too_weak": _too_weak}.get(verdict.outcome)
@@ -41,9 +44,21 @@ def what_would_suffice(report: AuditReport) -> str:
 
 
 def warnings_of(report: AuditReport) -> tuple[str, ...]:
-    """Return what was found without looking at a model, such as that members and non-members differ by themselves."""
+    """Return what makes numbers doubtful: what is seen without a model, a control that is none, bounds that contradict."""
     blind = [finding for finding in report.attacked() if finding.access is None]
-    return tuple(f"Warning: {note} ({finding.id})." for finding in blind for note in finding.notes)
+    of_blind = (f"Warning: {note} ({finding.id})." for finding in blind for note in finding.notes)
+    return (*of_blind, *distribution_warnings(report), *contradictions_of(report))
+
+
+def contradictions_of(report: AuditReport) -> tuple[str, ...]:
+    """Return where what was measured cannot be true together with what is guaranteed, each with its path."""
+    notes = [note for section in report.sections if section.kind == "games" for note in section.notes]
+    return tuple(dict.fromkeys(note for note in notes if note.startswith("Contradiction: ")))
+
+
+def beside_membership(report: AuditReport) -> tuple[str, ...]:
+    """Return what a distribution audit found, where it is not the report's headline already."""
+    return distribution_sentences(report) if report.attacked() else ()
 
 
 def section_notes(report: AuditReport) -> tuple[str, ...]:

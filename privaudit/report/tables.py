@@ -202,7 +202,7 @@ def other_tables(report: AuditReport) -> tuple[tuple[str, Table], ...]:
     """Return what has no place of its own: section titles, and every metric that no other table shows."""
     tables = []
     for section in report.sections:
-        if section.kind in ("mia", "games", "subgroups"):
+        if section.kind in ("mia", "games", "subgroups", "distribution"):
             continue
         shown = SHOWN_AS_TABLE if section.kind == "canary" else ()
         rows = [
@@ -252,5 +252,6 @@ def notes_of(report: AuditReport) -> tuple[str, ...]:
         notes += section.notes
         for finding in section.findings:
             notes += finding.notes
-            notes += [f"{metric.name}: {metric.rule}" for metric in finding.metrics if metric.rule]
+            if finding.method != finding.game:  # rows of the table of games carry their ways themselves
+                notes += [f"{metric.name}: {metric.rule}" for metric in finding.metrics if metric.rule]
     return tuple(dict.fromkeys(notes))

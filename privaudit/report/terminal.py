@@ -3,7 +3,8 @@
 import textwrap
 
 from privaudit.report import tables
-from privaudit.report.sentences import headline, section_notes, warnings_of, what_would_suffice
+from privaudit.report.distribution_tables import control_table_of_worlds, distribution_table, ratio_table
+from privaudit.report.sentences import beside_membership, headline, section_notes, warnings_of, what_would_suffice
 from privaudit.report.subgroup_tables import who_sentences
 from privaudit.report.tables import Table
 from privaudit.types import AuditReport
@@ -23,10 +24,14 @@ def render_text(report: AuditReport) -> str:
     parts = [
         headline(report),
         what_would_suffice(report),
+        *beside_membership(report),
         *warnings_of(report),
         *section_notes(report),
         plain_table(found),
         *who_sentences(report),
+        plain_table(distribution_table(report)),
+        plain_table(ratio_table(report)),
+        plain_table(control_table_of_worlds(report)),
         plain_table(tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
     ]
     return "\n\n".join(part if "\n" in part else wrapped(part) for part in parts if part)

@@ -26,6 +26,8 @@ _OURS = frozenset(
         "played",
         "signals",
         "timings.json",
+        "worlds.safetensors",
+        "distribution",
     }
     | {f"report.{ending}" for ending in ("json", "html", "md")}
 )
@@ -82,6 +84,16 @@ class AuditFolder:
     def design(self) -> Path:
         """The coins and what is known of each record."""
         return self.path / "design.safetensors"
+
+    @property
+    def worlds(self) -> Path:
+        """Who was trained on which draw of which world, in a distribution audit."""
+        return self.path / "worlds.safetensors"
+
+    @property
+    def distribution(self) -> Path:
+        """Folder of a distribution audit that is made beside a membership audit."""
+        return self.path / "distribution"
 
     @property
     def features(self) -> Path:

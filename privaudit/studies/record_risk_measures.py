@@ -11,6 +11,7 @@ from privaudit.attacks import Lira
 from privaudit.attacks.loss_trace import interquartile_range, precision_at
 from privaudit.attacks.tail_tnr import tail_tnr
 from privaudit.estimators import tpr_at_fpr
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import AuditInputs
 from privaudit.scoring.signals import LOSS_TRACE
 from privaudit.types import AttackResult
@@ -92,7 +93,7 @@ def ranked(inputs: AuditInputs, targets: Sequence[int]) -> Ranked:
     traces = inputs.dense_queries(LOSS_TRACE)
     found: dict[str, list[float]] = {name: [] for name in RANKINGS}
     rates, n_top = [], []
-    for result in Lira().run(inputs, targets=targets):
+    for result in run_declared(Lira(), inputs, targets=targets):
         own = -traces[result.target][records[is_in[result.target, records]]]
         truth = members_at_risk(result, TRUTH_FPR)
         for name, scores in zip(RANKINGS, (interquartile_range(own), own[:, EARLY_EPOCH - 1], own[:, -1]), strict=True):
@@ -111,7 +112,7 @@ def level(inputs: AuditInputs, weight_decay: float) -> Level:
         inputs: of all models of the level.
         weight_decay: they were trained with.
     """
-    results = Lira(variance="pooled").run(inputs, targets=inputs.usable.tolist())
+    results = run_declared(Lira(variance="pooled"), inputs, targets=inputs.usable.tolist())
     rates = [tpr_at_fpr(one.scores, one.label, TPR_FPR, confidence=0.95).value for one in results]
     losses, correct = -inputs.dense("negative_loss"), inputs.dense("correct")
     tails, gaps = [], []

@@ -11,6 +11,7 @@ from privaudit.types.estimate import (
     Validity,
 )
 from privaudit.types.report import AuditReport, Control, Finding, Metric, RocCurve, Section, Subject, Verdict
+from privaudit.types.worlds import VictimScores, WorldDesign, WorldInputs
 
 __all__ = [
     "AttackResult",
@@ -31,4 +32,7 @@ __all__ = [
     "Subject",
     "Validity",
     "Verdict",
+    "VictimScores",
+    "WorldDesign",
+    "WorldInputs",
 ]

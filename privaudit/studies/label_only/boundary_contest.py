@@ -9,6 +9,7 @@ from torch import nn
 from privaudit.attacks.label_only.boundary import CHECKPOINTS, BoundaryDistance
 from privaudit.data.dataset import Dataset
 from privaudit.estimators import auc
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import AuditInputs
 from privaudit.scoring.boundary_distance import read_boundary_distance
 from privaudit.scoring.label_oracle import label_oracle_of
@@ -51,9 +52,9 @@ def boundary_contest(
     targets = played(len(networks), most=most)
     inputs = boundary_inputs(design, dataset, networks, targets)
     ladder = BoundaryDistance.query_ladder
-    results = BoundaryDistance().run(inputs, targets=targets)
+    results = run_declared(BoundaryDistance(), inputs, targets=targets)
     areas = [
-        [auc(one.scores, one.label) for one in BoundaryDistance(n_queries=n).run(inputs, targets=targets)]
+        [auc(one.scores, one.label) for one in run_declared(BoundaryDistance(n_queries=n), inputs, targets=targets)]
         for n in ladder
     ]
     correct, records = inputs.signals["correct"].values[:, :, 0], design.coin_records

@@ -9,6 +9,7 @@ from torch import nn
 from privaudit.attacks.label_only.dhattack import Calibration, DhAttack
 from privaudit.data.dataset import Dataset
 from privaudit.estimators import auc, expected_tpr, tpr_at_fpr
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import AuditInputs
 from privaudit.scoring.direction_distance import read_direction_distance
 from privaudit.scoring.label_oracle import label_oracle_of
@@ -52,7 +53,7 @@ def direction_contest(
     inputs = direction_inputs(design, dataset, networks)
     targets = played(len(networks), most=most)
     names: tuple[Calibration, ...] = get_args(Calibration)
-    return {name: _figures(DhAttack(calibration=name).run(inputs, targets=targets)) for name in names}
+    return {name: _figures(run_declared(DhAttack(calibration=name), inputs, targets=targets)) for name in names}
 
 
 def direction_inputs(design: AuditDesign, dataset: Dataset, networks: Sequence[nn.Module]) -> AuditInputs:

@@ -10,6 +10,7 @@ from torch import nn
 
 from privaudit.data.dataset import Dataset
 from privaudit.estimators import auc, expected_tpr
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import AuditInputs
 from privaudit.registry import create_attack
 from privaudit.scoring.label_noise import read_noisy_correct_share
@@ -56,7 +57,7 @@ def contest(task: Task, seed: int, data_dir: Path | None, *, n_models: int = N_M
     """
     design, dataset, networks = train(task, seed, data_dir, n_models)
     inputs = label_inputs(design, dataset, networks, seed=seed)
-    results = {name: create_attack(name, {}).run(inputs, targets=range(n_models)) for name in ATTACKS}
+    results = {name: run_declared(create_attack(name, {}), inputs, targets=range(n_models)) for name in ATTACKS}
     return {name: figures(found) for name, found in results.items()}
 
 

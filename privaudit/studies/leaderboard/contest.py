@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from privaudit.estimators import auc, tpr_at_fpr
+from privaudit.games.declared import run_declared
 from privaudit.interfaces import AuditInputs
 from privaudit.registry import create_attack
 from privaudit.types import AttackResult
@@ -90,7 +91,7 @@ def contest(
     restricted = inputs.restricted_to(range(n_models))
     targets = played(n_models, most=most)
     return {
-        one.label: figures(create_attack(one.attack, one.params).run(restricted, targets=targets))
+        one.label: figures(run_declared(create_attack(one.attack, one.params), restricted, targets=targets))
         for one in contestants
     }
 
@@ -126,6 +127,6 @@ def one_pair(inputs: AuditInputs, *, n_models: int) -> dict[str, float]:
         for target in (start, start + 1):
             for one, size in zip(ONE_PAIR, (6, 4), strict=True):
                 restricted = inputs.restricted_to(range(start, start + size))
-                (result,) = create_attack(one.attack, one.params).run(restricted, targets=[target])
+                (result,) = run_declared(create_attack(one.attack, one.params), restricted, targets=[target])
                 areas[one.label].append(auc(result.scores, result.label))
     return {label: float(np.mean(found)) for label, found in areas.items()}

@@ -1,0 +1,1 @@
+"""The distribution audit: which law was a model trained on?"""

@@ -1,0 +1,226 @@
+"""Right of the seam of a distribution audit: from what models said to its report, without torch."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from privaudit.config import AuditConfig
+from privaudit.config.distribution import DistributionConfig
+from privaudit.data.world_channels import WorldChannel
+from privaudit.interfaces import DistributionAttack
+from privaudit.pipeline.distribution.channels import channel_findings, channel_warnings, channels_of
+from privaudit.pipeline.distribution.findings import (
+    comparison_finding,
+    control_finding,
+    play,
+    stays_with_guessing,
+)
+from privaudit.pipeline.distribution.inputs import Said, read_said
+from privaudit.pipeline.distribution.methods import distribution_attacks
+from privaudit.pipeline.distribution.ratios import ratio_finding
+from privaudit.pipeline.distribution.worlds import property_name
+from privaudit.pipeline.findings import claim_finding
+from privaudit.pipeline.stored import stored_claim, stored_config
+from privaudit.pipeline.with_games import with_games
+from privaudit.store.folder import AuditFolder
+from privaudit.store.manifest import ANALYSIS_LIBRARIES, Manifest, library_versions, read_manifest
+from privaudit.store.world_file import StoredWorlds, read_worlds
+from privaudit.types import AuditReport, Finding, Section, Subject
+from privaudit.types.design import SHADOW, TARGET
+
+CONTROL_LEVEL = 0.999  # that guessing stays in its region, over all attacks
+TRAINED_APART = (
+    "Victims and shadow models train on draws from disjoint pools of records, and are asked about records that none of them was "
+    "trained on; every model of a world is trained on a draw of its own"
+)
+JOINTLY = "Intervals of the accuracies hold for all attacks and pairs of worlds together"
+
+
+def analyse_distribution(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
+    """Attack what the models of all worlds said, and put the report together.
+
+    Args:
+        out: the audit's folder.
+        changes: another config, of which the distribution block's attacks, confidence and report are used.
+
+    Returns:
+        the report; a function of the stored files and the config alone.
+
+    Raises:
+        StoreError: if the folder holds no whole audit.
+        ConfigError: if a method is unknown or needs what is not there.
+    """
+    folder = AuditFolder(out)
+    manifest = read_manifest(folder.manifest)
+    config = _config(manifest, changes)
+    claim, params = stored_claim(manifest)
+    sections = distribution_sections(out, config)
+    if params is not None and claim is not None:
+        computed = claim_finding(params, delta=claim.delta)
+        sections += [Section(kind="games", title="What the claim allows", findings=(computed,))]
+    report = AuditReport(
+        subject=_subject(folder, manifest),
+        claim=claim,
+        sections=tuple(sections),
+        provenance=_provenance(manifest, config, read_worlds(folder.worlds)),
+    )
+    return with_games(report, confidence=config.confidence)
+
+
+def distribution_sections(out: Path, config: AuditConfig) -> list[Section]:
+    """Return the sections on the distribution that the models of a folder were trained for.
+
+    Args:
+        out: the folder of the distribution audit.
+        config: its config.
+    """
+    folder = AuditFolder(out)
+    settings = config.distribution
+    assert settings is not None  # the config has checked
+    stored = read_worlds(folder.worlds)
+    said = read_said(folder, stored, has_scores=config.access == "score")
+    attacks = distribution_attacks(settings, config.access)
+    remarks = tuple(read_manifest(folder.manifest).remarks)
+    name = "" if settings.property is None else f": {property_name(settings.property)}"
+    on_worlds = [attack for attack in attacks if attack.answers == "world"]
+    controls = _control_findings(said, on_worlds, config.confidence)
+    notes = (*_of_the_control(controls), TRAINED_APART, JOINTLY, *_relaxations(settings), *remarks)
+    told = _told_apart(said, attacks, settings, confidence=config.confidence)
+    warnings = channel_warnings(_channels(said), stored.design.names)
+    sections = [
+        Section(
+            kind="distribution", title=f"Distribution inference{name}", findings=tuple(told), notes=(*warnings, *notes)
+        )
+    ]
+    if controls:
+        sections += [Section(kind="distribution", title="Control: two worlds that are the same", findings=controls)]
+    return sections
+
+
+def _told_apart(
+    said: Said, attacks: Sequence[DistributionAttack], settings: DistributionConfig, *, confidence: float
+) -> list[Finding]:
+    """Every attack on every world against the base, then the ratio, then what needs no model."""
+    design = said.worlds.design
+    others = [world for world in range(1, design.n_worlds) if world != design.control]
+    on_worlds = [attack for attack in attacks if attack.answers == "world"]
+    each = 1 - (1 - confidence) / max(1, len(on_worlds) * len(others))
+    findings = [
+        comparison_finding(play(attack, said, world), design, world, confidence=each)
+        for world in others
+        for attack in on_worlds
+    ]
+    findings += [ratio_finding(attack, said) for attack in attacks if attack.answers == "ratio"]
+    findings += channel_findings(said.worlds, _channels(said), confidence=confidence)
+    if settings.property is None:
+        return findings
+    return [_with_property(finding, property_name(settings.property)) for finding in findings]
+
+
+def _channels(said: Said) -> list[WorldChannel]:
+    return [channel for channel in channels_of(said.worlds) if channel.world != said.worlds.design.control]
+
+
+def _with_property(finding: Finding, name: str) -> Finding:
+    return replace(finding, params={"property": name, **finding.params})
+
+
+def _control_findings(said: Said, attacks: Sequence[DistributionAttack], confidence: float) -> tuple[Finding, ...]:
+    """The same attacks on two worlds of one law."""
+    design = said.worlds.design
+    if design.control is None:
+        return ()
+    return tuple(
+        control_finding(
+            play(attack, said, design.control), design, confidence=confidence, level=CONTROL_LEVEL, n_looks=len(attacks)
+        )
+        for attack in attacks
+    )
+
+
+def _of_the_control(controls: Sequence[Finding]) -> tuple[str, ...]:
+    """Say where the control is missing, or is told apart although nothing should."""
+    if not controls:
+        return ("No control was run (control: false): nothing shows that equal worlds are not told apart",)
+    failed = [finding.method for finding in controls if not stays_with_guessing(finding)]
+    if not failed:
+        return ()
+    warning = (
+        f"Warning: two worlds of the same law are told apart by {', '.join(failed)}: something other than the law tells these "
+        "models apart, and no number of this section can be trusted until that is found."
+    )
+    return (warning,)
+
+
+def _relaxations(settings: DistributionConfig) -> tuple[str, ...]:
+    """Say in what the adversary's models differ from the audited ones, and which defense there was."""
+    adversary, notes = settings.adversary, []
+    if adversary.model is not None:
+        notes.append(f"Shadow models are of another architecture ({adversary.model.build})")
+    if adversary.recipe is not None:
+        notes.append("Shadow models are trained by another recipe")
+    if adversary.drop:
+        notes.append(f"Shadow models do not see {', '.join(adversary.drop)}")
+    if adversary.overlap:
+        notes.append(f"{adversary.overlap:.0%} of the adversary's training pool is also the audited models'")
+    if adversary.n_records is not None:
+        notes.append(f"Shadow models train on {adversary.n_records} records")
+    if settings.defense is not None:
+        knows = "knows it and trains shadow models with it" if adversary.knows_defense else "does not know it"
+        notes.append(f"Defense: {settings.defense.name}; the adversary {knows}")
+    if settings.class_balance == "free" and settings.worlds is None:
+        notes.append(
+            "Classes are taken as they come: their shares change with the ratio where they depend on the property"
+        )
+    return tuple(notes)
+
+
+def _config(manifest: Manifest, changes: AuditConfig | None) -> AuditConfig:
+    """Return the stored config, with attacks, confidence and report of another one."""
+    config = stored_config(manifest, changes)
+    if changes is None or changes.distribution is None or config.distribution is None:
+        return config
+    attacks = {"attacks": changes.distribution.attacks}
+    return config.model_copy(update={"distribution": config.distribution.model_copy(update=attacks)})
+
+
+def _subject(folder: AuditFolder, manifest: Manifest) -> Subject:
+    """Name the models that were audited; their digest is over all victims."""
+    design = read_worlds(folder.worlds).design
+    sha = hashlib.sha256()
+    for row in design.rows(TARGET).tolist():
+        sha.update(folder.model(row).read_bytes())
+    build = str(manifest.recipe["model"]["build"]).rpartition(":")[2]
+    return Subject(
+        name=f"{build} on {manifest.data['name']}", model_digest=sha.hexdigest(), data_digest=manifest.data["digest"]
+    )
+
+
+def _provenance(manifest: Manifest, config: AuditConfig, stored: StoredWorlds) -> dict[str, Any]:
+    design = stored.design
+    names = ("trainer", "group_size", "precision", "compiled", "device_type")
+    return {
+        "seed": design.seed,
+        "worlds": {
+            "names": list(design.names),
+            "sizes": [
+                sorted({int(n) for n in design.sizes()[design.rows(TARGET, world)]}) for world in range(design.n_worlds)
+            ],
+            "n_queries": len(design.query_records),
+            "n_records": len(stored.labels),
+            "with_property": int(np.sum(stored.has_property)),
+        },
+        "models": {
+            "shadows": len(design.rows(SHADOW)),
+            "victims": len(design.rows(TARGET)),
+            **{name: manifest.recipe[name] for name in names},
+        },
+        "versions": dict(manifest.versions),
+        "analysed_with": library_versions(ANALYSIS_LIBRARIES),
+        "digests": manifest.digests(),
+        "config": config.model_dump(mode="json", exclude={"out", "device", "engine"}),
+    }

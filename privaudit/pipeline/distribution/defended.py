@@ -1,0 +1,86 @@
+"""What a defense does to the training sets and the answers of each side."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.collect.worlds import Release
+from privaudit.config.distribution import DistributionConfig
+from privaudit.data.dataset import Dataset
+from privaudit.data.world_layout import Treat
+from privaudit.defenses.base import OutputDefense
+from privaudit.defenses.resampled_counts import fixed_size
+from privaudit.defenses.resampling import Resampling
+from privaudit.errors import ConfigError
+from privaudit.registry import create_defense
+from privaudit.types.design import SHADOW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Defended:
+    """A defense, applied to the audited models, and to shadow models if the adversary knows it.
+
+    Attributes:
+        treat: what it does to a training set, ``None`` = nothing.
+        output: what it does to answers, ``None`` = nothing.
+        knows: whether the adversary knows it.
+    """
+
+    treat: Treat | None
+    output: Release | None
+    knows: bool
+
+    def release(self, role: str) -> Release | None:
+        """What it does to the answers of a side's models."""
+        return None if role == SHADOW and not self.knows else self.output
+
+
+def defended_by(settings: DistributionConfig, data: Dataset, has_property: NDArray[np.bool_]) -> Defended:
+    """Build the defense of an audit.
+
+    Args:
+        settings: the distribution block.
+        data: the records.
+        has_property: ``(n_records,)`` True for records with the property.
+
+    Raises:
+        ConfigError: if the defense or a parameter of it is unknown, or it needs a property and there is none.
+    """
+    knows = settings.adversary.knows_defense
+    if settings.defense is None:
+        return Defended(treat=None, output=None, knows=knows)
+    defense = create_defense(settings.defense.name, _params(settings))
+    if isinstance(defense, OutputDefense):
+        return Defended(treat=None, output=defense.release, knows=knows)
+
+    def treat(
+        role: str, positions: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if role == SHADOW and not knows:
+            return positions, data.labels[positions]
+        treated: tuple[NDArray[np.int64], NDArray[np.int64]] = defense.treat(positions, has_property, data.labels, rng)
+        return treated
+
+    return Defended(treat=treat, output=None, knows=knows)
+
+
+def _params(settings: DistributionConfig) -> dict[str, Any]:
+    """Return the defense's parameters; re-sampling gets a size that is the same for all worlds where none is given."""
+    assert settings.defense is not None
+    params = dict(settings.defense.params)
+    if settings.defense.name != Resampling.name:
+        return params
+    if settings.worlds is not None:
+        raise ConfigError(
+            "defense resampling needs a property, and distribution.worlds are no ratios. Leave it out.",
+            key="distribution.defense",
+        )
+    if "size" not in params:
+        create_defense(settings.defense.name, {**params, "size": "varying"})  # refuses what is unknown, by its name
+        numbers = {settings.n_records, settings.adversary.n_records or settings.n_records}
+        counts = [(round(ratio * n), n - round(ratio * n)) for ratio in settings.ratios for n in numbers]
+        plain = Resampling(size="varying", **params)
+        params["size"] = fixed_size(counts, plain.ratio, plain.kind)
+    return params

@@ -1,0 +1,137 @@
+"""From what models of two worlds said to the findings of a report."""
+
+from typing import Any
+
+import numpy as np
+
+from privaudit.estimators import accuracy_metrics, auc, auc_interval, control_metric, n_leaked_metrics, roc_curve
+from privaudit.games.declared import declared_world_inputs
+from privaudit.interfaces import DistributionAttack
+from privaudit.pipeline.distribution.inputs import Said
+from privaudit.types import AttackResult, Finding, Metric
+from privaudit.types.worlds import WorldDesign
+
+AUC_RULE = (
+    "Mann-Whitney rank form, ties half; Wilson interval on the distribution-free variance bound; victims are independent "
+    "trainings, with shadow models and pools of records held fixed"
+)
+
+
+def play(attack: DistributionAttack, said: Said, world: int) -> AttackResult:
+    """Let an attack tell the victims of a world from those of the base; it is never told which is which.
+
+    Args:
+        attack: answers ``world``.
+        said: what all models said.
+        world: place of the other world.
+
+    Returns:
+        one score per victim, ``label`` 1 for those of the other world.
+    """
+    inputs, victims = said.between(world)
+    answer = attack.run(declared_world_inputs(attack, inputs))
+    return AttackResult(
+        attack=attack.name,
+        params=params_of(attack),
+        target=-1,
+        scores=answer.scores,
+        label=(said.worlds.design.world[victims] == world).astype(np.uint8),
+        unit_ids=victims,
+        unit="model",
+        game=attack.game,
+        access=attack.access,
+        notes=answer.notes,
+    )
+
+
+def params_of(attack: DistributionAttack) -> dict[str, Any]:
+    """Return an attack's parameters as JSON-able values."""
+    names = getattr(attack, "__dataclass_fields__", {})
+    return {name: getattr(attack, name) for name, field in names.items() if field.init}
+
+
+def comparison_finding(result: AttackResult, design: WorldDesign, world: int, *, confidence: float) -> Finding:
+    """Put an attack's outcome on a comparison into a finding.
+
+    Args:
+        result: scores and truth.
+        design: who was trained on what.
+        world: place of the other world.
+        confidence: of each interval.
+    """
+    n_in = int(result.label.sum())
+    metrics = [*accuracy_metrics(result.scores, result.label, confidence=confidence), _auc(result, confidence)]
+    if design.ratios is not None:
+        metrics += n_leaked_metrics(metrics[0], design.ratios[0], design.ratios[world])
+    return Finding(
+        id=f"{result.attack}-{world}",
+        method=result.attack,
+        params={**comparison_params(design, world), **result.params},
+        game=result.game,
+        access=result.access,
+        unit="model",
+        n_in=n_in,
+        n_out=len(result.label) - n_in,
+        metrics=tuple(metrics),
+        roc=roc_curve(result.scores, result.label),
+        notes=result.notes,
+    )
+
+
+def comparison_params(design: WorldDesign, world: int) -> dict[str, Any]:
+    """Return what was told apart, as JSON-able values."""
+    sizes = design.sizes()[design.rows("target", 0, world)]
+    params: dict[str, Any] = {
+        "world": world,
+        "world_0": design.names[0],
+        "world_1": design.names[world],
+        "n_shadows": len(design.rows("shadow", 0, world)),
+        "n_records": int(sizes.min()) if sizes.min() == sizes.max() else None,
+    }
+    if design.ratios is not None:
+        params |= {"ratio_0": design.ratios[0], "ratio_1": design.ratios[world]}
+    return params
+
+
+def control_finding(
+    result: AttackResult, design: WorldDesign, *, confidence: float, level: float, n_looks: int
+) -> Finding:
+    """Put an attack's outcome on two worlds of one law into a finding.
+
+    Args:
+        result: scores and truth.
+        design: who was trained on what.
+        confidence: of the interval of the accuracy.
+        level: chance that guessing stays in its region, over all looks together.
+        n_looks: attacks that the region is shared by.
+    """
+    assert design.control is not None
+    found = comparison_finding(result, design, design.control, confidence=confidence)
+    kept = tuple(metric for metric in found.metrics if not metric.name.startswith("n_leaked"))
+    guessing = control_metric(result.scores, result.label, level=level, n_looks=n_looks)
+    return Finding(
+        id=f"{result.attack}-control",
+        method=result.attack,
+        params={**found.params, "is_control": True},
+        game=found.game,
+        access=found.access,
+        unit="model",
+        n_in=found.n_in,
+        n_out=found.n_out,
+        metrics=(*kept, guessing),
+        notes=found.notes,
+    )
+
+
+def _auc(result: AttackResult, confidence: float) -> Metric:
+    value = auc(result.scores, result.label)
+    n_in = int(result.label.sum())
+    lower, upper = auc_interval(value, n_in, len(result.label) - n_in, confidence=confidence)
+    return Metric(name="auc", value=value, lower=lower, upper=upper, confidence=confidence, rule=AUC_RULE)
+
+
+def stays_with_guessing(finding: Finding) -> bool:
+    """Tell whether a control's right answers lie where guessing would keep them."""
+    guessing = next(metric for metric in finding.metrics if metric.name == "control_accuracy")
+    assert guessing.value is not None and guessing.lower is not None and guessing.upper is not None
+    return guessing.lower <= guessing.value <= guessing.upper

@@ -1,0 +1,119 @@
+"""Left of the seam of a distribution audit: lays out the folder, trains and queries what is missing."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from privaudit.config import AuditConfig
+from privaudit.data.dataset import Dataset
+from privaudit.errors import TrainingError
+from privaudit.interfaces import Progress, ProgressHook
+from privaudit.pipeline.distribution.plan import DistributionPlan, make_distribution_plan
+from privaudit.store.folder import AuditFolder
+from privaudit.store.manifest import check_same, joint_versions, read_manifest, write_manifest
+from privaudit.store.tensors import check_whole
+from privaudit.store.world_file import write_worlds
+from privaudit.training.groups import TrainerPlan
+from privaudit.types.design import SHADOW, TARGET
+
+
+def train_worlds(
+    config: AuditConfig,
+    *,
+    out: Path,
+    dataset: Dataset | None = None,
+    base: Path | None = None,
+    accept_versions: bool = False,
+    progress: ProgressHook | None = None,
+) -> Path:
+    """Train and query every model of every world that the folder does not hold yet.
+
+    Args:
+        config: the audit, with its distribution block.
+        out: the folder.
+        dataset: the records, instead of the config's source.
+        base: folder of relative paths.
+        accept_versions: use models that other library versions trained.
+        progress: called after every group of models.
+
+    Returns:
+        the folder.
+
+    Raises:
+        ConfigError, DataError, UnsupportedError: before anything is trained.
+        TrainingError: if models failed or diverged; finished ones are kept.
+    """
+    from privaudit.training.device import resolve_device
+
+    device = resolve_device(config.device)
+    plan = make_distribution_plan(config, dataset=dataset, base=base, device_type=device.partition(":")[0])
+    plan = plan.with_trainers(_trainers(plan, device))
+    folder = AuditFolder(out.resolve())
+    _lay_out(folder, plan, accept_versions=accept_versions)
+    for trainer in plan.trainers.values():
+        if progress is not None and trainer.is_fallback:
+            progress(Progress(stage="training", done=0, total=plan.design.n_models, note=trainer.excuse))
+    lost = _collect(plan, folder, device, progress)
+    if lost:
+        raise TrainingError(
+            f"{len(lost)} models diverged (first: model {lost[0]}): their weights or outputs are not finite, and none may "
+            "be left out of an audit. Lower recipe.optimizer.lr; finished models of this recipe stay in the folder.",
+            models=lost,
+        )
+    return folder.path
+
+
+def _trainers(plan: DistributionPlan, device: str) -> dict[str, TrainerPlan]:
+    """Check both sides' models on a few records and choose how they are trained."""
+    from privaudit.training.check import check_network
+    from privaudit.training.choose_trainer import choose_trainer
+    from privaudit.training.groups import widest_batch
+
+    found = {}
+    for role in (TARGET, SHADOW):
+        spec, recipe, dataset = plan.specs[role], plan.recipes[role], plan.datasets[role]
+        check_network(spec, dataset, is_private=recipe.dp is not None, width=widest_batch(recipe))
+        found[role] = choose_trainer(plan.config.engine, spec=spec, dataset=dataset, recipes=(recipe,), device=device)
+    return found
+
+
+def _lay_out(folder: AuditFolder, plan: DistributionPlan, *, accept_versions: bool) -> None:
+    """Make the folder, or check that what it holds was trained by the same plan."""
+    manifest = plan.manifest
+    if folder.manifest.exists():
+        stored = read_manifest(folder.manifest)
+        check_same(stored, manifest, folder.path, accept_versions=accept_versions)
+        manifest = replace(manifest, versions=joint_versions(stored.versions, manifest.versions))
+        for path in sorted((folder.path / "models").glob("*.safetensors")):
+            check_whole(path)
+    folder.create()
+    write_worlds(folder.worlds, plan.stored)
+    write_manifest(folder.manifest, manifest)
+
+
+def _collect(plan: DistributionPlan, folder: AuditFolder, device: str, progress: ProgressHook | None) -> list[int]:
+    from privaudit.collect.worlds import Side, collect_worlds
+    from privaudit.training.executors import make_executor
+    from privaudit.training.world_job import make_world_job
+
+    sides = []
+    for role in (SHADOW, TARGET):
+        data = plan.datasets[role]
+        job = make_world_job(
+            data.features,
+            data.labels,
+            plan.design,
+            n_classes=data.n_classes,
+            spec=plan.specs[role],
+            recipes=plan.recipes,
+            device=device,
+            folder=folder.path,
+            plan=plan.trainers[role],
+        )
+        labels_alone = role == TARGET and plan.config.access == "label"
+        rows = plan.design.rows(role).tolist()
+        sides.append(Side(job, rows, labels_alone, plan.defended.release(role)))
+    engine = make_executor(plan.config.engine, device_type=device.partition(":")[0], logs=folder.path / "logs")
+    try:
+        return collect_worlds(sides, plan.design.query_records, executor=engine, progress=progress)
+    finally:
+        engine.close()

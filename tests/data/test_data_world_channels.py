@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from privaudit.data.world_channels import world_channels
+from privaudit.data.world_design import make_world_design
+from privaudit.types import WorldDesign
+
+N = 3000
+MASK = np.random.default_rng(1).random(N) < 0.5
+LABELS = (np.random.default_rng(2).random(N) < np.where(MASK, 0.1, 0.6)).astype(np.int64)
+
+
+def channels(n_classes=2, labels=LABELS, **changes):
+    given = {"labels": labels, "n_classes": n_classes, "has_property": MASK, "ratios": (0.5, 0.2), "n_records": 150}
+    given |= {"n_shadows": 10, "n_victims": 10, "n_queries": 10, "seed": 0}
+    return {
+        (each.name, each.world): each
+        for each in world_channels(make_world_design(**given | changes), labels, n_classes)
+    }
+
+
+def test_a_fixed_balance_has_no_channel():
+    found = channels()
+    assert list(found) == [(name, world) for world in (1, 2) for name in ("size", "class 1 share")]
+    assert all(each.is_constant and each.accuracy == 0.5 and each.n_right == 10 for each in found.values())
+
+
+def test_natural_classes_tell_the_ratio():
+    """Class 1 has share .35 and .5 in expectation, with sd .035 at most per model."""
+    found = channels(label_balance="free")
+    share = found["class 1 share", 1]
+    assert share.accuracy > 0.85
+    assert share.n_right == round(share.accuracy * 20)
+    assert not share.is_constant
+    assert found["class 1 share", 2].accuracy < 0.85  # the control: at most 16 of 20 by chance but with chance .0013
+    assert found["size", 1].is_constant
+
+
+def under_sample(role, rows, rng):
+    with_property, without = rows[MASK[rows]], rows[~MASK[rows]]
+    n = min(len(with_property), len(without))
+    kept = np.concatenate([with_property[:n], without[:n]])
+    return kept, LABELS[kept]
+
+
+def test_the_size_that_a_defense_leaves_is_detected_and_named():
+    found = channels(treat=under_sample)
+    assert found["size", 1].accuracy == 1.0
+    assert found["size", 1].n_victims == 20
+    assert found["size", 2].is_constant
+
+
+def test_repeats_and_changed_classes_are_channels():
+    def over_sample(role, rows, rng):
+        kept = np.resize(rows[MASK[rows]], len(rows))
+        return kept, MASK[kept].astype(int)
+
+    found = channels(treat=over_sample)
+    assert found["distinct records", 1].accuracy == 1.0
+    assert found["size", 1].is_constant
+    assert found["class 1 share", 1].is_constant
+
+
+def test_of_more_classes_each_has_its_share():
+    found = channels(n_classes=3, labels=np.arange(N) % 3)
+    assert [name for name, world in found if world == 1] == ["size", *(f"class {label} share" for label in range(3))]
+
+
+def hand_made(shadow_sizes, victim_sizes):
+    """Two models of each role and world, of these sizes."""
+    sizes = [*shadow_sizes[:2], *victim_sizes[:2], *shadow_sizes[2:], *victim_sizes[2:]]
+    return WorldDesign(
+        names=("a", "b"),
+        ratios=None,
+        world=np.repeat([0, 1], 4),
+        role=np.array(["shadow", "shadow", "target", "target"] * 2),
+        members=tuple(np.arange(size) for size in sizes),
+        query_records=np.arange(0),
+        query_world=np.arange(0),
+        control=None,
+        seed=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("shadows", "victims", "accuracy"),
+    [
+        ((10, 12, 20, 22), (10, 12, 20, 22), 1.0),
+        ((20, 22, 10, 12), (20, 22, 10, 12), 1.0),  # the other way round
+        ((20, 22, 10, 12), (10, 12, 20, 22), 0.0),  # what the shadow models say is wrong for the victims
+        ((10, 12, 20, 22), (10, 18, 20, 14), 0.5),  # the threshold lies at 16
+        ((10, 20, 20, 22), (10, 12, 20, 18), 1.0),  # equal values stay together: from 15 on
+    ],
+)
+def test_the_threshold_is_the_shadow_models(shadows, victims, accuracy):
+    size = world_channels(hand_made(shadows, victims), np.arange(30) % 2, 2)[0]
+    assert (size.accuracy, size.n_right) == (accuracy, round(4 * accuracy))

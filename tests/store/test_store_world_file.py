@@ -1,0 +1,61 @@
+"""The design of a distribution audit comes back as it was stored, and damage is told in a line."""
+
+import numpy as np
+import pytest
+
+from privaudit.errors import CorruptStoreError, StoreError
+from privaudit.store.tensors import load_arrays, save_arrays
+from privaudit.store.world_file import StoredWorlds, read_worlds, write_worlds
+from privaudit.types import WorldDesign
+
+
+def stored(**changes):
+    content = {
+        "names": ("50 %", "20 %", "50 % (control)"),
+        "ratios": (0.5, 0.2, 0.5),
+        "world": np.array([0, 0, 1, 1, 2, 2]),
+        "role": np.array(["shadow", "target"] * 3),
+        "members": tuple(np.arange(n) for n in (3, 4, 3, 5, 3, 3)),
+        "member_labels": None,
+        "query_records": np.array([5, 6, 7]),
+        "query_world": np.array([0, 1, 2]),
+        "control": 2,
+        "seed": 2**62 + 1,
+        **changes,
+    }
+    return StoredWorlds(design=WorldDesign(**content), labels=np.arange(8) % 2, has_property=np.arange(8) > 4)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"ratios": None, "control": None}, {"member_labels": tuple(np.arange(n) % 3 for n in (3, 4, 3, 5, 3, 3))}],
+)
+def test_a_design_comes_back(tmp_path, changes):
+    wanted = stored(**changes)
+    write_worlds(tmp_path / "worlds.safetensors", wanted)
+    found = read_worlds(tmp_path / "worlds.safetensors")
+    one, other = wanted.design, found.design
+    assert (one.names, one.ratios, one.control, one.seed) == (other.names, other.ratios, other.control, other.seed)
+    for name in ("world", "role", "query_records", "query_world"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    for mine, theirs in ((one.members, other.members), (one.member_labels or (), other.member_labels or ())):
+        assert len(mine) == len(theirs)
+        for rows, again in zip(mine, theirs, strict=True):
+            np.testing.assert_array_equal(rows, again)
+    np.testing.assert_array_equal(found.labels, wanted.labels)
+    np.testing.assert_array_equal(found.has_property, wanted.has_property)
+
+
+def test_a_missing_and_a_damaged_file_are_told_apart(tmp_path):
+    path = tmp_path / "worlds.safetensors"
+    with pytest.raises(StoreError, match=r"worlds\.safetensors"):
+        read_worlds(path)
+    write_worlds(path, stored())
+    arrays = load_arrays(path)
+    del arrays["sizes"]
+    save_arrays(path, arrays)
+    with pytest.raises(CorruptStoreError, match="holds no worlds"):
+        read_worlds(path)
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(CorruptStoreError):
+        read_worlds(path)
