@@ -1,9 +1,12 @@
 """The two kinds of defense: one changes what a model is trained on, the other what it says."""
 
+from collections.abc import Callable
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+Release = Callable[[NDArray[np.float64], np.random.Generator], NDArray[np.float64]]  # what is let out of probabilities
 
 
 @runtime_checkable

@@ -30,8 +30,8 @@ def resample(
     """Choose records so that a fixed share of them has the property.
 
     Each group is cut and grown class by class, so that it keeps its own class shares as far as whole numbers allow.
-    Where both groups have the same shares the class counts of the whole are rounded once, so that they too are the same
-    for all training sets of a size.
+    Where both groups have the same shares to within one record, as draws with fixed label balance do, that one record is
+    taken for rounding: the class counts of the whole are the same for all training sets of a size, and tell nothing.
 
     Args:
         has_property: ``(n,)`` bool, of the training set's records.
@@ -119,20 +119,17 @@ def class_cells(there: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[n
     >>> class_cells(np.array([[60, 20], [15, 5]]), np.array([10, 10])).tolist()
     [[7, 3], [8, 2]]
     """
-    ideal = there * (sizes / there.sum(axis=1))[:, None]
+    n = there.sum(axis=1)
     apart = np.stack([largest_remainder(row, int(size)) for row, size in zip(there, sizes, strict=True)])
-    in_all = largest_remainder(there.sum(axis=0), int(sizes.sum()))
-    gap = in_all - ideal.sum(axis=0)
-    if np.abs(gap).max() >= 2.0:  # more than rounding: the groups' own class shares differ
+    shares = there.sum(axis=0) / n.sum()
+    if (np.abs(there - np.outer(n, shares)) >= 1.0).any():  # more than whole numbers explain
         return apart
-    is_whole = sizes == there.sum(axis=1)
-    first = (
-        0 if is_whole[0] else 1
-    )  # a group that stays as it is decides; the other one gets what is left of each class
-    shifted = there[first] if is_whole[first] else np.maximum(ideal[first] + gap * sizes[first] / sizes.sum(), 0.0)
-    row = largest_remainder(shifted, int(sizes[first]))
+    in_all = largest_remainder(shares, int(sizes.sum()))
+    # a group that stays as it is decides; the other one gets the rest of each class
+    first = 0 if sizes[0] == n[0] else 1
+    row = there[first] if sizes[first] == n[first] else largest_remainder(in_all, int(sizes[first]))
     cells = np.stack([row, in_all - row] if first == 0 else [in_all - row, row])
-    is_growing = (sizes >= there.sum(axis=1))[:, None]
+    is_growing = (sizes >= n)[:, None]
     is_possible = (cells >= 0) & np.where(is_growing, cells >= there, cells <= there) & ((there > 0) | (cells == 0))
     return cells if is_possible.all() else apart
 

@@ -58,7 +58,7 @@ from privaudit.estimators.known_coin_step_bound import known_coin_step
 from privaudit.estimators.label_permutation import label_permutation_p_values, rate_residuals
 from privaudit.estimators.last_iterate import last_iterate_epsilon
 from privaudit.estimators.metrics import auc_metric, tpr_at_fpr
-from privaudit.estimators.n_leaked import bayes_accuracy, n_leaked, n_leaked_interval, n_leaked_metrics
+from privaudit.estimators.n_leaked_ratio import bayes_accuracy, n_leaked, n_leaked_interval, n_leaked_metrics
 from privaudit.estimators.n_leaked_regression import bayes_squared_error, n_leaked_bayes, n_leaked_cramer_rao
 from privaudit.estimators.noise_probe_bound import NoiseCheck, NoiseProbe, noise_probe
 from privaudit.estimators.null_calibration import NullPValues, cross_fit_p_values, null_p_values, record_p_values

@@ -45,7 +45,7 @@ def _divergence_part(p: float, q: float) -> float:
         return q if p == 0.0 else math.inf
     relative = (q - p) / p
     if abs(relative) > 0.01:
-        return p * (relative - (math.log(q) - math.log(p)))
+        return p * (math.log(p) - math.log(q)) + (q - p)
     # x - ln(1 + x) by its series, where the two nearly cancel
     return p * sum((-relative) ** power / power for power in range(2, 12))
 

@@ -140,7 +140,7 @@ class KlRegression:
     """
 
     name: ClassVar[str] = "kl_regression"
-    game: ClassVar[str] = "distribution_inference"
+    game: ClassVar[str] = "ratio_regression"
     access: ClassVar[Access] = "score"
     answers: ClassVar[Literal["world", "ratio"]] = "ratio"
     fewest_shadows: ClassVar[int] = 2

@@ -1,6 +1,6 @@
 """Trains the models of every world and asks them about the query records; what is on disk is not done again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from privaudit.data.seeds import stream_generator
+from privaudit.defenses.base import Release
 from privaudit.errors import DataError, ShapeError
 from privaudit.interfaces import Executor, ProgressHook
 from privaudit.scoring.world_outputs import class_log_probabilities
@@ -23,8 +24,6 @@ from privaudit.training.world_job import WorldJob
 
 LOG_PROBABILITIES, PREDICTED = "class_log_probability", "predicted_class"
 QUERIED_TOGETHER = 8  # models in one task
-
-Release = Callable[[NDArray[np.float64], np.random.Generator], NDArray[np.float64]]
 
 
 class Side(NamedTuple):

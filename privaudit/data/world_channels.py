@@ -22,7 +22,7 @@ class WorldChannel:
         accuracy: mean of the two worlds' shares of victims told rightly.
         n_right: victims told rightly.
         n_victims: victims of both worlds.
-        is_constant: whether the number is the same for all these models, so that it can tell nothing.
+        is_constant: whether the number is the same for all these victims, so that it can tell nothing.
     """
 
     name: str
@@ -88,7 +88,7 @@ def _channel(design: WorldDesign, name: str, values: NDArray[np.float64], world:
         accuracy=float((right[truth].mean() + right[~truth].mean()) / 2),
         n_right=int(right.sum()),
         n_victims=len(victims),
-        is_constant=bool(np.ptp(values[np.concatenate([shadows, victims])]) == 0.0),
+        is_constant=bool(np.ptp(values[victims]) == 0.0),
     )
 
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom
+from scipy.special import gammaln, xlog1py, xlogy
 
 from privaudit.errors import ConfigError, ShapeError
 from privaudit.games.relations_group import check_steps, group_advantage, group_advantage_of_mu, least_epsilon
@@ -168,8 +168,11 @@ def draws_of_advantage(advantage: float, ratio_0: float, ratio_1: float) -> floa
 
 def _coupled(n_records: int, distance: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     check_steps(n_records)
+    check_share("distance", distance)
     differing = np.arange(n_records + 1)
-    return np.asarray(binom.pmf(differing, n_records, check_share("distance", distance))), differing
+    same = n_records - differing
+    choices = gammaln(n_records + 1) - gammaln(differing + 1) - gammaln(same + 1)
+    return np.exp(choices + xlogy(differing, distance) + xlog1py(same, -distance)), differing
 
 
 def _log_overlap(ratio_0: float, ratio_1: float) -> float:

@@ -43,7 +43,7 @@ def group_guarantee(epsilon: float, delta: float, k: int) -> tuple[float, float]
     """
     check_steps(k)
     total = k * check_level("epsilon", epsilon)
-    if check_delta(delta) == 0.0 or epsilon == 0.0:
+    if check_delta(delta) == 0.0 or epsilon < 1e-300:  # where quotients would underflow
         return total, delta * k
     return total, delta * math.expm1(total) / math.expm1(epsilon) if total < 700.0 else math.inf
 
@@ -74,6 +74,7 @@ def group_advantage(k: ArrayLike, epsilon: float, delta: float = 0.0) -> NDArray
     check_level("epsilon", epsilon)
     if epsilon == 0.0:
         return np.asarray(np.minimum(check_delta(delta) * steps, 1.0))
+    epsilon = max(epsilon, 1e-300)  # a little more, so that nothing below underflows; the advantage never falls
     known = np.where(steps > 0, np.tanh(steps * min(epsilon, 1e300) / 2.0), 0.0)
     extra = 2.0 * check_delta(delta) / math.expm1(epsilon) if epsilon < 700.0 else 0.0
     return np.asarray(np.minimum(known * (1.0 + extra), 1.0))

@@ -11,6 +11,8 @@ from scipy.special import ndtr
 from privaudit.games.relations_guarantee import check_level, check_share
 from privaudit.validate import check_delta
 
+DUST = 1e-12  # the smallest epsilon jumps where the share exceeds what the prior allows; rounding must not
+
 
 def success_at_prior(epsilon: float, prior: float, delta: float = 0.0) -> float:
     """Return the largest share of right guesses where world 1 has a prior (R5).
@@ -57,7 +59,7 @@ def epsilon_of_success(success: float, prior: float, delta: float = 0.0) -> floa
     (3.0, 0.0)
     """
     check_share("success", success)
-    if success <= success_at_prior(0.0, prior, delta):
+    if success <= success_at_prior(0.0, prior, delta) + DUST:
         return 0.0
     return math.inf if success == 1.0 else max(0.0, math.log((success - delta) / (1.0 - success)))
 

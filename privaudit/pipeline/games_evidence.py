@@ -20,6 +20,7 @@ EPSILON_GAMES = {
     "betting": "membership_worst_case",
 }
 DEPENDENT = "outcomes of one model's records are not independent trials: shown, not propagated"
+TOGETHER = "victims are scored against each other, so their outcomes are not independent trials: shown, not propagated"
 Bounds = Mapping[str, EpsilonEstimate]
 
 
@@ -113,7 +114,11 @@ def _entries(report: AuditReport, bounds: Bounds) -> tuple[list[Entry], list[str
         else:
             entries.append(_epsilon_entry(finding, name, estimate))
     changes = changes_records(report)
-    entries += [_distribution_entry(finding, defense_changes_records=changes) for finding in told_apart(report)]
+    for entry in (_distribution_entry(finding, defense_changes_records=changes) for finding in told_apart(report)):
+        if entry.finding.params.get("transductive"):
+            reasons.append(f"{entry.name}: {TOGETHER}")
+        else:
+            entries.append(entry)
     return entries, reasons
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from privaudit.games.graph import Bound, Interval, Node
 from privaudit.games.propagation_words import confidence_text, contradiction_text, number_text
 from privaudit.games.relation_table import RELATIONS
+from privaudit.pipeline.games_evidence import TOGETHER
 from privaudit.pipeline.games_relate import Games
 from privaudit.pipeline.games_shown import Shown
 from privaudit.types import AuditReport
@@ -36,7 +37,9 @@ def finding_notes(node: Node, interval: Interval, measured: Shown | None, used: 
         used: all bounds of the finding.
     """
     notes = []
-    if measured is not None and not measured.is_independent:
+    if measured is not None and measured.finding.params.get("transductive"):
+        notes.append(f"{TOGETHER[0].upper()}{TOGETHER[1:]}.")
+    elif measured is not None and not measured.is_independent:
         notes.append(
             "The measured advantage is the largest difference of both rates over thresholds chosen on the same outcomes; "
             "outcomes of one model's records are not independent trials: shown, not propagated."

@@ -60,6 +60,12 @@ def _membership_node(finding: Finding) -> Node | None:
     return Node(game, "advantage", stated, finding.access)
 
 
+def is_independent(finding: Finding) -> bool:
+    """Whether a finding's outcomes are independent trials."""
+    is_apart = finding.unit == "model" or bool(finding.params.get("is_independent"))
+    return is_apart and not finding.params.get("transductive")
+
+
 def _largest(measured: Iterable[tuple[float, Finding]]) -> Shown:
     all_of_them = list(measured)
     value, finding = max(all_of_them, key=lambda pair: (pair[0], pair[1].id))
@@ -69,6 +75,6 @@ def _largest(measured: Iterable[tuple[float, Finding]]) -> Shown:
     return Shown(
         value=value,
         text=f"{attack_text(finding.method)}{where}{of}",
-        is_independent=finding.unit == "model" or bool(finding.params.get("is_independent")),
+        is_independent=is_independent(finding),
         finding=finding,
     )

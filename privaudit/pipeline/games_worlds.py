@@ -14,7 +14,8 @@ SLACK = 1e-12  # of confidences that were computed in different ways
 def comparison_of(finding: Finding, *, defense_changes_records: bool) -> Comparison:
     """Return the worlds that a finding of a distribution audit told apart, with the number of records they differ in."""
     params = finding.params
-    about = f"{params.get('world_0', 'base')} against {params.get('world_1', params.get('comparison', 'other'))}"
+    name = f"{params['property']}: " if params.get("property") else ""
+    about = f"{name}{params.get('world_0', 'base')} against {params.get('world_1', params.get('comparison', 'other'))}"
     known: dict[str, Any] = {"defense_changes_records": defense_changes_records}
     if params.get("n_replaced") is not None:
         known["n_replaced"] = int(params["n_replaced"])
@@ -25,12 +26,13 @@ def comparison_of(finding: Finding, *, defense_changes_records: bool) -> Compari
 
 
 def told_apart(report: AuditReport) -> tuple[Finding, ...]:
-    """Return the findings about two worlds that differ, without controls and estimates of ratios."""
+    """Return the findings about two worlds that differ, without controls, estimates of ratios, and what needs no model."""
     return tuple(
         finding
         for finding in report.findings("distribution")
         if not finding.params.get("is_control")
         and finding.game == "distribution_inference"
+        and finding.access is not None
         and advantage_of(finding) is not None
     )
 

@@ -30,7 +30,7 @@ def distribution_figure(report: AuditReport) -> str:
     pairs = list(dict.fromkeys(finding.params.get("world") for finding in findings))
     methods = list(dict.fromkeys(finding.method for finding in findings))
     with plain_style():
-        figure = Figure(figsize=(max(5.2, 1.6 + 1.35 * len(pairs)), 3.9), layout="constrained")
+        figure = Figure(figsize=(max(7.0, 1.6 + 1.35 * len(pairs)), 4.1), layout="constrained")
         axes = figure.add_subplot()
         for place, method in enumerate(methods):
             own = [finding for finding in findings if finding.method == method]
@@ -47,7 +47,7 @@ def distribution_figure(report: AuditReport) -> str:
         axes.set_ylabel("models whose world is told rightly")
         axes.spines[["right", "top"]].set_visible(False)
         axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
-        figure.legend(loc="outside lower center", frameon=False, fontsize=9, ncols=min(4, len(methods)))
+        figure.legend(loc="outside lower center", frameon=False, fontsize=9, ncols=min(3, len(methods)))
         return to_svg(
             figure, name="worlds", title="How often two worlds are told apart", description=_description(findings)
         )

@@ -16,7 +16,8 @@ LEAKED = {"n_leaked_exact": "draws leaked, exact", "n_leaked_paper": "draws leak
 def distribution_findings(report: AuditReport) -> tuple[Finding, ...]:
     """Return the findings on two different worlds; no controls, and nothing that looks at no model."""
     found = report.findings("distribution")
-    return tuple(f for f in found if f.game == TOLD_APART and f.access is not None and not f.params.get("is_control"))
+    told = (f for f in found if f.game == TOLD_APART and metric_of(f.metrics, "accuracy") is not None)
+    return tuple(f for f in told if f.access is not None and not f.params.get("is_control"))
 
 
 def control_findings(report: AuditReport) -> tuple[Finding, ...]:

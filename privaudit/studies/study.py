@@ -139,6 +139,14 @@ STUDIES: Mapping[str, StudyEntry] = {
         "Attacks that see labels alone: gap, noise, augmentation, distance to the boundary, DHAttack.",
         "privaudit.studies.label_only.label_only_study:study",
     ),
+    "distribution": StudyEntry(
+        "What models say about the ratio of a property in their training data: Adult by sex, trainings, sizes, defenses.",
+        "privaudit.studies.distribution.distribution_study:study",
+    ),
+    "distribution-census": StudyEntry(
+        "The same on the KDD census with training sets of 20,000 records, by sex and by race.",
+        "privaudit.studies.distribution.census_study:study",
+    ),
     "canary-table": StudyEntry(
         "What gradient canaries show of DP-SGD at epsilon 1, 2, 4 and 10.", "privaudit.studies.canary_table:study"
     ),

@@ -25,6 +25,11 @@ def test_a_fixed_balance_has_no_channel():
     assert all(each.is_constant and each.accuracy == 0.5 and each.n_right == 10 for each in found.values())
 
 
+def test_shadow_models_of_another_size_open_no_channel():
+    found = channels(n_adversary_records=77)
+    assert all(each.is_constant and each.accuracy == 0.5 for each in found.values())
+
+
 def test_natural_classes_tell_the_ratio():
     """Class 1 has share .35 and .5 in expectation, with sd .035 at most per model."""
     found = channels(label_balance="free")

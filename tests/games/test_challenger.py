@@ -212,10 +212,10 @@ def test_plays_that_cannot_be_are_refused(make, error, words):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 60), st.floats(0.0, 1.0), st.floats(1e-6, 0.2), st.booleans())
-def test_limits_of_wins_hold_as_often_as_they_say(n, rate, level, is_counted):
+@given(st.integers(1, 60), st.integers(0, 1000), st.floats(1e-6, 0.2), st.booleans())
+def test_limits_of_wins_hold_as_often_as_they_say(n, thousandths, level, is_counted):
     """Exactly: the probability of counts whose limit lies on the wrong side of the truth, summed."""
-    missed_below = missed_above = 0.0
+    rate, missed_below, missed_above = thousandths / 1000, 0.0, 0.0
     for won, mass in enumerate(binom.pmf(np.arange(n + 1), n, rate)):
         lower, upper = win_limits(won, n, level=level, is_counted=is_counted)
         assert 0.0 <= lower <= won / n <= upper <= 1.0

@@ -110,7 +110,7 @@ def _told_apart(
     on_worlds = [attack for attack in attacks if attack.answers == "world"]
     each = 1 - (1 - confidence) / max(1, len(on_worlds) * len(others))
     findings = [
-        comparison_finding(play(attack, said, world), design, world, confidence=each)
+        comparison_finding(play(attack, said, world), said.worlds, world, confidence=each)
         for world in others
         for attack in on_worlds
     ]
@@ -136,7 +136,11 @@ def _control_findings(said: Said, attacks: Sequence[DistributionAttack], confide
         return ()
     return tuple(
         control_finding(
-            play(attack, said, design.control), design, confidence=confidence, level=CONTROL_LEVEL, n_looks=len(attacks)
+            play(attack, said, design.control),
+            said.worlds,
+            confidence=confidence,
+            level=CONTROL_LEVEL,
+            n_looks=len(attacks),
         )
         for attack in attacks
     )

@@ -60,7 +60,7 @@ def channel_findings(stored: StoredWorlds, channels: Sequence[WorldChannel], *, 
             Finding(
                 id=f"{channel.name.replace(' ', '-')}-{channel.world}",
                 method="training_set",
-                params={**comparison_params(stored.design, channel.world), "channel": channel.name},
+                params={**comparison_params(stored, channel.world), "channel": channel.name},
                 game="distribution_inference",
                 access=None,
                 unit="model",

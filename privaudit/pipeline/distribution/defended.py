@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.collect.worlds import Release
 from privaudit.config.distribution import DistributionConfig
 from privaudit.data.dataset import Dataset
 from privaudit.data.world_layout import Treat
-from privaudit.defenses.base import OutputDefense
+from privaudit.defenses.base import OutputDefense, Release
 from privaudit.defenses.resampled_counts import fixed_size
 from privaudit.defenses.resampling import Resampling
 from privaudit.errors import ConfigError

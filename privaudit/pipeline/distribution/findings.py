@@ -3,12 +3,15 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privaudit.estimators import accuracy_metrics, auc, auc_interval, control_metric, n_leaked_metrics, roc_curve
 from privaudit.games.declared import declared_world_inputs
 from privaudit.interfaces import DistributionAttack
 from privaudit.pipeline.distribution.inputs import Said
+from privaudit.store.world_file import StoredWorlds
 from privaudit.types import AttackResult, Finding, Metric
+from privaudit.types.design import SHADOW, TARGET
 from privaudit.types.worlds import WorldDesign
 
 AUC_RULE = (
@@ -50,15 +53,16 @@ def params_of(attack: DistributionAttack) -> dict[str, Any]:
     return {name: getattr(attack, name) for name, field in names.items() if field.init}
 
 
-def comparison_finding(result: AttackResult, design: WorldDesign, world: int, *, confidence: float) -> Finding:
+def comparison_finding(result: AttackResult, stored: StoredWorlds, world: int, *, confidence: float) -> Finding:
     """Put an attack's outcome on a comparison into a finding.
 
     Args:
         result: scores and truth.
-        design: who was trained on what.
+        stored: who was trained on what.
         world: place of the other world.
         confidence: of each interval.
     """
+    design = stored.design
     n_in = int(result.label.sum())
     metrics = [*accuracy_metrics(result.scores, result.label, confidence=confidence), _auc(result, confidence)]
     if design.ratios is not None:
@@ -66,7 +70,7 @@ def comparison_finding(result: AttackResult, design: WorldDesign, world: int, *,
     return Finding(
         id=f"{result.attack}-{world}",
         method=result.attack,
-        params={**comparison_params(design, world), **result.params},
+        params={**comparison_params(stored, world), **result.params},
         game=result.game,
         access=result.access,
         unit="model",
@@ -78,35 +82,67 @@ def comparison_finding(result: AttackResult, design: WorldDesign, world: int, *,
     )
 
 
-def comparison_params(design: WorldDesign, world: int) -> dict[str, Any]:
-    """Return what was told apart, as JSON-able values."""
-    sizes = design.sizes()[design.rows("target", 0, world)]
+def comparison_params(stored: StoredWorlds, world: int) -> dict[str, Any]:
+    """Return what was told apart, as JSON-able values.
+
+    Args:
+        stored: who was trained on what.
+        world: place of the other world.
+    """
+    design = stored.design
+    sizes = design.sizes()[design.rows(TARGET, 0, world)]
     params: dict[str, Any] = {
         "world": world,
         "world_0": design.names[0],
         "world_1": design.names[world],
-        "n_shadows": len(design.rows("shadow", 0, world)),
+        "n_shadows": len(design.rows(SHADOW, 0, world)),
         "n_records": int(sizes.min()) if sizes.min() == sizes.max() else None,
     }
     if design.ratios is not None:
         params |= {"ratio_0": design.ratios[0], "ratio_1": design.ratios[world]}
+        params["n_replaced"] = n_replaced(stored, world)
     return params
 
 
+def n_replaced(stored: StoredWorlds, world: int) -> int | None:
+    """Return how many records of a training set turn a draw of the base into one of another world; ``None`` if not fixed.
+
+    Draws hold fixed numbers of records with and without the property, of fixed classes where these are balanced, and within
+    such a cell all records are alike: two draws can be chosen to share all but those by which their cells differ.
+
+    Args:
+        stored: who was trained on what.
+        world: place of the other world.
+    """
+    n_classes = int(stored.labels.max()) + 1
+    cells = stored.has_property * n_classes + stored.labels
+    by_class = [_counts(stored.design, each, cells, 2 * n_classes) for each in (0, world)]
+    by_property = [_counts(stored.design, each, stored.has_property.astype(np.int64), 2) for each in (0, world)]
+    for base, other in (by_class, by_property):
+        if all((counts == counts[0]).all() for counts in (base, other)) and base[0].sum() == other[0].sum():
+            return int(np.abs(base[0] - other[0]).sum()) // 2
+    return None
+
+
+def _counts(design: WorldDesign, world: int, codes: NDArray[np.int64], n_codes: int) -> NDArray[np.int64]:
+    rows = [design.members[row] for row in design.rows(TARGET, world).tolist()]
+    return np.stack([np.bincount(codes[own], minlength=n_codes) for own in rows])
+
+
 def control_finding(
-    result: AttackResult, design: WorldDesign, *, confidence: float, level: float, n_looks: int
+    result: AttackResult, stored: StoredWorlds, *, confidence: float, level: float, n_looks: int
 ) -> Finding:
     """Put an attack's outcome on two worlds of one law into a finding.
 
     Args:
         result: scores and truth.
-        design: who was trained on what.
+        stored: who was trained on what.
         confidence: of the interval of the accuracy.
         level: chance that guessing stays in its region, over all looks together.
         n_looks: attacks that the region is shared by.
     """
-    assert design.control is not None
-    found = comparison_finding(result, design, design.control, confidence=confidence)
+    assert stored.design.control is not None
+    found = comparison_finding(result, stored, stored.design.control, confidence=confidence)
     kept = tuple(metric for metric in found.metrics if not metric.name.startswith("n_leaked"))
     guessing = control_metric(result.scores, result.label, level=level, n_looks=n_looks)
     return Finding(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from privaudit.config import AuditConfig, RecipeConfig
 from privaudit.config.distribution import DistributionConfig
 from privaudit.config.model import ModelConfig
+from privaudit.data.bundled import BUNDLED
 from privaudit.data.dataset import Dataset
 from privaudit.data.duplicates import draw_records, without_duplicates
 from privaudit.data.sources import load_dataset
@@ -29,6 +30,7 @@ from privaudit.training.model_spec import ModelSpec
 from privaudit.training.recipe import Recipe, resolve_recipe
 from privaudit.types.design import SHADOW, TARGET
 from privaudit.types.worlds import WorldDesign
+from privaudit.validate import nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,13 +122,11 @@ def _datasets(
     """Load the records, once more without the columns that shadow models do not see."""
     group = () if settings.property is None or settings.property.group is None else (settings.property.group,)
     groups = tuple(dict.fromkeys((*config.data.groups, *group)))
+    if dataset is None and config.data.source in BUNDLED:  # other sources say so themselves, once they are loaded
+        _check_group(group, config.data.source, BUNDLED[config.data.source].groups)
     source = _load(config, groups, (), base) if dataset is None else dataset
     records = draw_records(without_duplicates(source), config.data.n_records, config.seed)
-    if settings.property is not None and settings.property.group not in (None, *records.groups):
-        raise ConfigError(
-            f"{records.name} has no group {settings.property.group!r}; its groups: {', '.join(records.groups) or 'none'}.",
-            key="distribution.property.group",
-        )
+    _check_group(group, records.name, tuple(records.groups))
     dropped = settings.adversary.drop
     if not dropped:
         return {TARGET: records, SHADOW: records}
@@ -138,6 +138,14 @@ def _datasets(
     less = _load(config, groups, dropped, base)
     place = {row: position for position, row in enumerate(less.row.tolist())}
     return {TARGET: records, SHADOW: less.subset([place[row] for row in records.row.tolist()])}
+
+
+def _check_group(wanted: tuple[str, ...], source: str, known: tuple[str, ...]) -> None:
+    if not set(wanted) <= set(known):
+        raise ConfigError(
+            f"{source} has no group {wanted[0]!r}; its groups: {', '.join(known) or 'none'}.{nearest(wanted[0], known)}",
+            key="distribution.property.group",
+        )
 
 
 def _load(config: AuditConfig, groups: tuple[str, ...], dropped: tuple[str, ...], base: Path | None) -> Dataset:

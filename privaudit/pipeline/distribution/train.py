@@ -5,7 +5,7 @@ from pathlib import Path
 
 from privaudit.config import AuditConfig
 from privaudit.data.dataset import Dataset
-from privaudit.errors import TrainingError
+from privaudit.errors import ConfigError, TrainingError
 from privaudit.interfaces import Progress, ProgressHook
 from privaudit.pipeline.distribution.plan import DistributionPlan, make_distribution_plan
 from privaudit.store.folder import AuditFolder
@@ -13,6 +13,7 @@ from privaudit.store.manifest import check_same, joint_versions, read_manifest, 
 from privaudit.store.tensors import check_whole
 from privaudit.store.world_file import write_worlds
 from privaudit.training.groups import TrainerPlan
+from privaudit.training.recipe import Recipe
 from privaudit.types.design import SHADOW, TARGET
 
 
@@ -42,17 +43,54 @@ def train_worlds(
         ConfigError, DataError, UnsupportedError: before anything is trained.
         TrainingError: if models failed or diverged; finished ones are kept.
     """
+    plan = plan_worlds(config, dataset=dataset, base=base)
+    return collect_planned(plan, out=out, accept_versions=accept_versions, progress=progress)
+
+
+def plan_worlds(config: AuditConfig, *, dataset: Dataset | None = None, base: Path | None = None) -> DistributionPlan:
+    """Check everything that can be checked before training, and choose the trainers.
+
+    Args:
+        config: the audit, with its distribution block.
+        dataset: the records, instead of the config's source.
+        base: folder of relative paths.
+
+    Raises:
+        ConfigError, DataError, UnsupportedError: whatever is wrong.
+    """
     from privaudit.training.device import resolve_device
 
     device = resolve_device(config.device)
     plan = make_distribution_plan(config, dataset=dataset, base=base, device_type=device.partition(":")[0])
-    plan = plan.with_trainers(_trainers(plan, device))
+    return plan.with_trainers(_trainers(plan, device))
+
+
+def collect_planned(
+    plan: DistributionPlan, *, out: Path, accept_versions: bool = False, progress: ProgressHook | None = None
+) -> Path:
+    """Train and query what a plan's folder does not hold yet.
+
+    Args:
+        plan: with its trainers.
+        out: the folder.
+        accept_versions: use models that other library versions trained.
+        progress: called after every group of models.
+
+    Returns:
+        the folder.
+
+    Raises:
+        StoreVersionError: if the folder holds models of another audit.
+        TrainingError: if models failed or diverged; finished ones are kept.
+    """
+    from privaudit.training.device import resolve_device
+
     folder = AuditFolder(out.resolve())
     _lay_out(folder, plan, accept_versions=accept_versions)
     for trainer in plan.trainers.values():
         if progress is not None and trainer.is_fallback:
             progress(Progress(stage="training", done=0, total=plan.design.n_models, note=trainer.excuse))
-    lost = _collect(plan, folder, device, progress)
+    lost = _collect(plan, folder, resolve_device(plan.config.device), progress)
     if lost:
         raise TrainingError(
             f"{len(lost)} models diverged (first: model {lost[0]}): their weights or outputs are not finite, and none may "
@@ -60,6 +98,25 @@ def train_worlds(
             models=lost,
         )
     return folder.path
+
+
+def check_same_claim(recipe: Recipe, plan: DistributionPlan) -> None:
+    """Refuse a report whose one claim would be that of the membership audit's models alone.
+
+    Args:
+        recipe: of the membership audit's models.
+        plan: of the distribution audit beside it.
+
+    Raises:
+        ConfigError: if training sets of another size make DP-SGD's parameters others.
+    """
+    wanted, got = (each.dp_sgd_params() for each in (recipe, plan.recipes[TARGET]))
+    if wanted != got:
+        raise ConfigError(
+            "the models of both audits must keep one claim, and with recipe.epochs and batch_size the sample rate depends on the "
+            "number of records. Give recipe.steps and sample_rate.",
+            key="recipe.sample_rate",
+        )
 
 
 def _trainers(plan: DistributionPlan, device: str) -> dict[str, TrainerPlan]:

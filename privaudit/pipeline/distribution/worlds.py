@@ -87,6 +87,7 @@ def transform_of(
     def draw(world: int, pool: NDArray[np.int64], n: int, rng: np.random.Generator) -> Any:
         return call_user(spec, base, "distribution.worlds.draw", dataset, world, pool, n, rng)
 
+    draw.__name__ = spec  # what messages about its answers call it
     return draw
 
 

@@ -13,8 +13,7 @@ from privaudit.attacks.distribution.loss_test import LossTest
 from privaudit.attacks.distribution.meta_classifier import MetaClassifier
 from privaudit.attacks.distribution.per_point import PerPointThresholdTest
 from privaudit.attacks.distribution.threshold_test import ThresholdTest
-from privaudit.estimators import auc
-from privaudit.estimators.world_accuracy import world_accuracy, world_counts
+from privaudit.estimators import accuracy_metrics, auc
 from privaudit.games.declared import declared_world_inputs
 from privaudit.interfaces import DistributionAttack
 from privaudit.studies.distribution.trained import Outputs
@@ -76,7 +75,9 @@ def contest(outputs: Outputs, world: int, contestants: Sequence[Contestant] = CO
     for one in contestants:
         inputs = world_inputs(outputs, world, n_shadows=one.n_shadows)
         scores = one.attack.run(declared_world_inputs(one.attack, inputs)).scores
-        found[one.name] = Figures(world_accuracy(world_counts(scores, truth)), auc(scores, truth.astype(np.uint8)))
+        accuracy = accuracy_metrics(scores, truth, confidence=0.95)[0].value
+        assert accuracy is not None  # there are victims of both worlds
+        found[one.name] = Figures(accuracy, auc(scores, truth.astype(np.uint8)))
     return found
 
 

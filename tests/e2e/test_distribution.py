@@ -1,0 +1,375 @@
+"""Distribution audits end to end: what runs, what is stored, what is refused, what the report says."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import yaml
+
+from privaudit import run_audit
+from privaudit.config import parse
+from privaudit.errors import ConfigError, StoreVersionError, UnsupportedError
+from privaudit.gate import GatePolicy, judge
+from privaudit.pipeline.analyse import analyse
+from privaudit.report.html import render_html
+from privaudit.report.markdown import render_markdown
+from privaudit.report.serialise import load_report, report_to_json
+from privaudit.report.terminal import render_text
+from privaudit.store.tensors import load_arrays
+
+SMALL = {
+    "property": {"group": "sex", "value": "Female"},
+    "ratios": [0.5, 0.1],
+    "n_records": 400,
+    "n_shadows": 8,
+    "n_victims": 12,
+    "n_queries": 300,
+}
+PRIVATE = {"noise_multiplier": 4.0, "max_grad_norm": 1.0}
+
+
+def content(out, distribution=None, **changes):
+    return {
+        "kind": "distribution",
+        "model": {"build": "linear"},
+        "recipe": {
+            "steps": 20,
+            "sample_rate": 1.0,
+            "optimizer": {"lr": 2.0},
+            "dp": {"noise_multiplier": 0.0, "max_grad_norm": 1.0},
+        },
+        "distribution": {**SMALL, **(distribution or {})},
+        "engine": {"kind": "inline"},
+        "out": str(out),
+        **changes,
+    }
+
+
+def metric(finding, name):
+    return next(metric for metric in finding.metrics if metric.name == name)
+
+
+def told(report):
+    return {f.id: f for f in report.findings("distribution")}
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    out = tmp_path_factory.mktemp("distribution") / "out"
+    return out, run_audit(content(out))
+
+
+@pytest.mark.slow
+def test_a_report_holds_every_attack_its_control_and_the_draws_leaked(audited):
+    _, report = audited
+    found = told(report)
+    names = ("loss_test", "threshold_test", "per_point", "meta_classifier", "kl", "kl_calibrated", "kl_label", "gauss")
+    assert list(found) == [f"{name}-1" for name in names] + [f"{name}-control" for name in names]
+    for name in names:
+        finding = found[f"{name}-1"]
+        accuracy, exact, paper = (metric(finding, each) for each in ("accuracy", "n_leaked_exact", "n_leaked_paper"))
+        assert accuracy.lower <= accuracy.value <= accuracy.upper
+        assert math.isclose(accuracy.confidence, 1 - 0.05 / 8)  # all eight hold together
+        assert paper.value <= exact.value and exact.lower <= exact.value <= exact.upper
+        assert (finding.unit, finding.n_in, finding.n_out, finding.game) == ("model", 12, 12, "distribution_inference")
+        assert finding.params["ratio_0"] == 0.5 and finding.params["n_records"] == 400
+        guessing = metric(found[f"{name}-control"], "control_accuracy")
+        assert guessing.lower <= guessing.value <= guessing.upper
+        assert found[f"{name}-control"].params["is_control"]
+    assert metric(found["gauss-1"], "accuracy").value >= 0.8  # 10 % against 50 %: far apart
+
+
+@pytest.mark.slow
+def test_the_page_the_markdown_and_the_terminal_say_it(audited):
+    _, report = audited
+    for text in (render_html(report), render_markdown(report), render_text(report)):
+        flat = " ".join(text.split())
+        assert "says rightly which one" in flat and "draws leaked" in flat and "as guessing" in flat
+        assert "No privacy guarantee was claimed" not in flat and "No attack was run" not in flat
+    page = render_html(report)
+    assert "How often two worlds are told apart" in page and "Positive control" not in page
+    assert load_report_text(report) == report_to_json(report)
+
+
+def load_report_text(report):
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.json"
+        path.write_text(report_to_json(report))
+        return report_to_json(load_report(path))
+
+
+@pytest.mark.slow
+def test_what_is_stored_can_be_analysed_again_and_is_gone_on_from(audited, tmp_path):
+    out, report = audited
+    assert report_to_json(analyse(out)) == report_to_json(report)
+    whole = {path.relative_to(out): path.read_bytes() for path in out.rglob("*.safetensors")}
+    for number in (3, 17, 40):
+        (out / "models" / f"{number:05d}.safetensors").unlink()
+    (out / "signals" / "predicted_class" / "00005.safetensors").unlink()
+    again = run_audit(content(out))
+    assert report_to_json(again) == report_to_json(report)
+    assert {path.relative_to(out): path.read_bytes() for path in out.rglob("*.safetensors")} == whole
+    with pytest.raises(StoreVersionError, match=r"distribution holds models|holds models of another audit.*n_shadows"):
+        run_audit(content(out, {"n_shadows": 9}))
+    fewer = run_audit(content(out, {"attacks": ["kl"]}))  # attacks are no part of what is stored
+    assert [finding.id for finding in fewer.findings("distribution")] == ["kl-1", "kl-control"]
+
+
+@pytest.mark.slow
+def test_models_that_give_labels_alone_leave_no_scores_behind(tmp_path):
+    report = run_audit(content(tmp_path / "out", {"control": False}, access="label"))
+    assert {f.method for f in report.findings("distribution")} == {"loss_test", "threshold_test", "kl_label"}
+    scored = {path.stem for path in (tmp_path / "out" / "signals" / "class_log_probability").iterdir()}
+    design = load_arrays(tmp_path / "out" / "worlds.safetensors")
+    assert scored == {f"{row:05d}" for row in np.flatnonzero(design["is_target"] == 0)}
+    assert any("No control was run" in note for section in report.sections for note in section.notes)
+    with pytest.raises(ConfigError, match="attack kl needs scores"):
+        run_audit(content(tmp_path / "other", {"attacks": ["kl"]}, access="label"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("defense", "sizes"),
+    [
+        ({"name": "resampling", "kind": "under"}, [80]),
+        ({"name": "resampling", "kind": "over"}, [720]),
+        ({"name": "label_noise", "share": 0.2}, [400]),
+        ({"name": "output_noise", "scale": 1.0}, [400]),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else "",
+)
+def test_defenses_with_an_adversary_who_knows_them(tmp_path, defense, sizes):
+    report = run_audit(content(tmp_path / "out", {"defense": defense, "attacks": ["kl", "gauss"]}))
+    assert report.provenance["worlds"]["sizes"] == [sizes] * 3
+    notes = [note for section in report.sections for note in section.notes]
+    assert any(note.startswith(f"Defense: {defense['name']}; the adversary knows it") for note in notes)
+    accuracies = [metric(told(report)[f"{name}-1"], "accuracy").value for name in ("kl", "gauss")]
+    if defense["name"] == "resampling":  # what is left is chance, and the repeats of over-sampling
+        assert min(accuracies) < 0.85
+    assert not any(note.startswith("Warning: the size") for note in notes)
+
+
+@pytest.mark.slow
+def test_a_size_that_tells_the_ratio_is_named(tmp_path):
+    defense = {"name": "resampling", "kind": "under", "size": "varying"}
+    report = run_audit(content(tmp_path / "out", {"defense": defense, "attacks": ["kl_calibrated"]}))
+    warned = [note for section in report.sections for note in section.notes if note.startswith("Warning: ")]
+    assert "size of the training set alone tells the worlds apart (right on 100%" in warned[0]
+    assert all(
+        "size of the training set alone" in " ".join(show(report).split()) for show in (render_markdown, render_text)
+    )
+    finding = told(report)["size-1"]
+    assert finding.access is None and metric(finding, "accuracy").value == 1.0
+
+
+@pytest.mark.slow
+def test_an_adversary_who_knows_less(tmp_path):
+    adversary = {
+        "model": {"build": "mlp", "params": {"hidden": [8]}},
+        "recipe": {"epochs": 3, "batch_size": 32, "optimizer": {"lr": 0.1}},
+        "drop": ["relationship"],
+        "overlap": 0.5,
+        "n_records": 300,
+    }
+    report = run_audit(content(tmp_path / "out", {"adversary": adversary, "attacks": ["kl", "kl_label"]}))
+    notes = " ".join(note for section in report.sections for note in section.notes)
+    for words in (
+        "another architecture (mlp)",
+        "another recipe",
+        "do not see relationship",
+        "50% of",
+        "on 300 records",
+    ):
+        assert words in notes
+    shapes = {
+        row: load_arrays(tmp_path / "out" / "models" / f"{row:05d}.safetensors")["1.weight"].shape for row in (0, 8)
+    }
+    assert shapes[0][0] == 8 and shapes[8][0] == 2 and shapes[0][1] < shapes[8][1]  # shadow model, victim
+
+
+FUNCTIONS = """
+import numpy as np
+
+def is_old(dataset):
+    return dataset.features[:, 0] > 0
+
+def draw(dataset, world, pool, n, rng):
+    old = pool[dataset.features[pool, 0] > 0]
+    return rng.choice(old if world else pool, n, replace=False)
+
+def too_many(dataset, world, pool, n, rng):
+    return pool[: n + 1]
+
+def wrong(dataset):
+    return np.zeros(3)
+"""
+
+
+@pytest.mark.slow
+def test_properties_and_worlds_by_a_function_of_your_own(tmp_path):
+    (tmp_path / "mine.py").write_text(FUNCTIONS)
+    report = run_audit(
+        content(tmp_path / "a", {"property": {"function": "mine.py:is_old"}, "attacks": ["gauss"]}), base=tmp_path
+    )
+    assert told(report)["gauss-1"].params["property"] == "is_old"
+    worlds = {"draw": "mine.py:draw", "names": ["everybody", "the old"]}
+    settings = {"property": None, "ratios": [], "worlds": worlds, "attacks": ["gauss"]}
+    report = run_audit(content(tmp_path / "b", settings), base=tmp_path)
+    finding = told(report)["gauss-1"]
+    assert finding.params["world_1"] == "the old" and "ratio_0" not in finding.params
+    assert not any(each.name.startswith("n_leaked") for each in finding.metrics)
+    assert metric(finding, "accuracy").value > 0.7
+    assert "the old or everybody" in render_text(report)
+    for function, words in (("too_many", "mine.py:too_many"), ("absent", "absent")):
+        changed = {**settings, "worlds": {**worlds, "draw": f"mine.py:{function}"}}
+        with pytest.raises(ConfigError, match=words):
+            run_audit(content(tmp_path / "c", changed), base=tmp_path)
+    with pytest.raises(ConfigError, match="one true or false per record"):
+        run_audit(content(tmp_path / "d", {"property": {"function": "mine.py:wrong"}}), base=tmp_path)
+    with pytest.raises(ConfigError, match="kl_regression estimates a ratio"):
+        run_audit(content(tmp_path / "e", {**settings, "attacks": ["kl_regression"]}), base=tmp_path)
+
+
+@pytest.mark.slow
+def test_estimates_of_the_ratio_itself(tmp_path):
+    report = run_audit(content(tmp_path / "out", {"ratios": [0.5, 0.1, 0.9], "attacks": ["kl_regression"]}))
+    finding = told(report)["kl_regression-ratios"]
+    by_ratio = {each.at: each.value for each in finding.metrics if each.name == "mean_estimate"}
+    assert by_ratio[0.1] < by_ratio[0.5] < by_ratio[0.9]
+    over_all = next(each for each in finding.metrics if each.name == "mean_squared_error" and each.at is None)
+    assert over_all.value < np.var([0.1, 0.5, 0.9])  # better than always saying the middle
+    assert metric(finding, "n_leaked_bayes").value > 0
+    assert "mean estimate" in render_text(report)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """A claim, three attacks on membership and one distribution audit in one report."""
+    out = tmp_path_factory.mktemp("both") / "out"
+    config = content(
+        out,
+        {"attacks": ["kl", "gauss"], "n_queries": 200},
+        kind="membership",
+        data={"source": "adult", "n_records": 12000},
+        design={"n_models": 8},
+        control={"n_models": 4},
+    )
+    config["recipe"]["dp"] = PRIVATE
+    return out, config, run_audit(config)
+
+
+@pytest.mark.slow
+def test_one_report_relates_a_claim_membership_and_the_distribution(both):
+    _, _, report = both
+    games = {finding.id: finding for finding in report.findings("games")}
+    text = render_markdown(report)
+    assert "How the risks relate" in text and "Distribution inference" in text and "guarantee epsilon" in text
+    worlds = [finding for finding in games.values() if finding.game == "distribution_inference"]
+    members = [finding for finding in games.values() if finding.game == "membership" and finding.n_in]
+    assert worlds and members
+    assert any("R12" in finding.params["relations"] for finding in worlds)
+    assert any("R2" in finding.params["relations"] for finding in members)
+    assert {f.method for f in report.findings("mia")} >= {"loss", "lira", "rmia"}
+    assert not any(note.startswith("Contradiction: ") for section in report.sections for note in section.notes)
+    assert report.claim_verdict() is not None
+
+
+@pytest.mark.slow
+def test_a_planted_contradiction_is_found_and_its_path_printed(both):
+    from dataclasses import replace
+
+    from privaudit.pipeline.with_games import with_games
+
+    _, _, report = both
+    bare = replace(report, sections=tuple(s for s in report.sections if s.title != "How the risks relate"))
+    planted = with_games(replace(bare, claim=replace(report.claim, epsilon=1e-4, mechanism=None)), confidence=0.95)
+    found = [note for section in planted.sections for note in section.notes if note.startswith("Contradiction: ")]
+    assert found and "R12" in " ".join(found)
+    for text in (render_html(planted), render_markdown(planted), render_text(planted)):
+        assert "Contradiction" in text
+
+
+@pytest.mark.slow
+def test_both_audits_of_a_report_keep_one_claim(both, tmp_path):
+    _, config, _ = both
+    batches = {"epochs": 5, "batch_size": 20, "optimizer": {"lr": 0.1}, "dp": PRIVATE}
+    with pytest.raises(ConfigError, match="must keep one claim"):
+        run_audit({**config, "recipe": batches, "out": str(tmp_path / "out")})
+    assert not (tmp_path / "out" / "models").exists() or not any((tmp_path / "out" / "models").iterdir())
+
+
+@pytest.mark.slow
+def test_a_gate_finds_nothing_to_judge_in_a_distribution_audit(audited):
+    _, report = audited
+    policy = parse(
+        GatePolicy, {"schema_version": 1, "rules": [{"id": "auc", "metric": "auc", "max": 0.6}]}, where="test"
+    )
+    assert judge(report, policy).outcome == "inconclusive"
+
+
+MISTAKES = {
+    "no block": (lambda c: c.pop("distribution"), "needs the block distribution"),
+    "typo": (lambda c: c["distribution"].update(ratio=[0.5]), "distribution.ratio: unknown key. Did you mean ratios"),
+    "one ratio": (lambda c: c["distribution"].update(ratios=[0.5]), "at least one other"),
+    "same ratios": (lambda c: c["distribution"].update(ratios=[0.5, 0.5]), "ratios must differ"),
+    "ratio above 1": (lambda c: c["distribution"].update(ratios=[0.5, 20]), "less than or equal to 1"),
+    "no such group": (lambda c: c["distribution"].update(property={"group": "age", "value": "x"}), "no group 'age'"),
+    "no such value": (
+        lambda c: c["distribution"].update(property={"group": "sex", "value": "female"}),
+        "no value 'female'; it has Female, Male",
+    ),
+    "too many records": (lambda c: c["distribution"].update(n_records=9000), "largest distribution.n_records"),
+    "too many queries": (lambda c: c["distribution"].update(n_queries=9000), "largest distribution.n_queries"),
+    "no such attack": (lambda c: c["distribution"].update(attacks=["kll"]), "Did you mean kl"),
+    "no such parameter": (
+        lambda c: c["distribution"].update(attacks=[{"name": "kl", "clipp": 1}]),
+        "Did you mean clip",
+    ),
+    "no such defense": (lambda c: c["distribution"].update(defense="resample"), "Did you mean resampling"),
+    "defense without its size": (
+        lambda c: c["distribution"].update(defense={"name": "resampling", "ratio": 2}),
+        "ratio must lie",
+    ),
+    "keys of the other kind": (lambda c: c.update(design={"n_models": 8}), "design is for kind: membership"),
+    "attacks above": (lambda c: c.update(attacks=["lira"]), "attacks is for kind: membership"),
+    "too few shadows": (
+        lambda c: c["distribution"].update(n_shadows=2, attacks=["meta_classifier"]),
+        "needs 4 shadow models per world",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_one_line_that_says_what_to_do(command, case):
+    change, words = MISTAKES[case]
+    config = content("out")
+    change(config)
+    (command.folder / "audit.yaml").write_text(yaml.safe_dump(config))
+    done = command.inside("distribution", "audit.yaml", code=2)
+    assert words in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert not (command.folder / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_command(command):
+    (command.folder / "audit.yaml").write_text(yaml.safe_dump(content("out", {"attacks": ["kl"], "n_victims": 4})))
+    done = command("distribution", "audit.yaml", "--format", "json")
+    report = json.loads(done.stdout)
+    assert [section["kind"] for section in report["sections"]] == ["distribution", "distribution", "games"]
+    assert "training: 24 of 24 models" in done.stderr
+    assert (command.folder / "out" / "report.html").exists()
+    wrong = command.inside("distribution", command.config(), code=2)
+    assert "kind must be distribution; got membership" in wrong.stderr
+    missing = command.inside("distribution", "absent.yaml", code=2)
+    assert "no such file" in missing.stderr
+
+
+def test_a_data_set_that_was_handed_over_cannot_lose_columns(tmp_path):
+    from privaudit.data.adult import load_adult
+
+    with pytest.raises(UnsupportedError, match="data set that was handed over"):
+        run_audit(content(tmp_path / "out", {"adversary": {"drop": ["race"]}}), dataset=load_adult())
