@@ -10,7 +10,14 @@ from privaudit.estimators.rates import upper_rate
 from privaudit.games.graph import Evidence, Node
 from privaudit.games.relation_conditions import DPD
 from privaudit.games.report_graph import RELATIONS_OF_NEIGHBOURS
-from privaudit.pipeline.games_worlds import SLACK, advantage_at_least, changes_records, comparison_of, told_apart
+from privaudit.pipeline.games_worlds import (
+    SLACK,
+    advantage_at_least,
+    changes_records,
+    comparison_of,
+    scored_together,
+    told_apart,
+)
 from privaudit.report.words import attack_text, claim_text
 from privaudit.types import AuditReport, EpsilonEstimate, Finding, Neighbouring, PrivacyClaim, Validity
 
@@ -115,7 +122,7 @@ def _entries(report: AuditReport, bounds: Bounds) -> tuple[list[Entry], list[str
             entries.append(_epsilon_entry(finding, name, estimate))
     changes = changes_records(report)
     for entry in (_distribution_entry(finding, defense_changes_records=changes) for finding in told_apart(report)):
-        if entry.finding.params.get("transductive"):
+        if scored_together(entry.finding):
             reasons.append(f"{entry.name}: {TOGETHER}")
         else:
             entries.append(entry)

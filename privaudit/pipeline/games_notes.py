@@ -8,6 +8,7 @@ from privaudit.games.relation_table import RELATIONS
 from privaudit.pipeline.games_evidence import TOGETHER
 from privaudit.pipeline.games_relate import Games
 from privaudit.pipeline.games_shown import Shown
+from privaudit.pipeline.games_worlds import scored_together
 from privaudit.types import AuditReport
 
 CONTRADICTION = "Contradiction: "
@@ -37,7 +38,7 @@ def finding_notes(node: Node, interval: Interval, measured: Shown | None, used: 
         used: all bounds of the finding.
     """
     notes = []
-    if measured is not None and measured.finding.params.get("transductive"):
+    if measured is not None and scored_together(measured.finding):
         notes.append(f"{TOGETHER[0].upper()}{TOGETHER[1:]}.")
     elif measured is not None and not measured.is_independent:
         notes.append(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from privaudit.games.graph import Node
-from privaudit.pipeline.games_worlds import advantage_of, comparison_of, told_apart
+from privaudit.pipeline.games_worlds import advantage_of, comparison_of, scored_together, told_apart
 from privaudit.report.words import attack_text
 from privaudit.types import AuditReport, Finding, Neighbouring
 
@@ -63,7 +63,7 @@ def _membership_node(finding: Finding) -> Node | None:
 def is_independent(finding: Finding) -> bool:
     """Whether a finding's outcomes are independent trials."""
     is_apart = finding.unit == "model" or bool(finding.params.get("is_independent"))
-    return is_apart and not finding.params.get("transductive")
+    return is_apart and not scored_together(finding)
 
 
 def _largest(measured: Iterable[tuple[float, Finding]]) -> Shown:

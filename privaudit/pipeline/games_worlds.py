@@ -52,6 +52,11 @@ def advantage_of(finding: Finding) -> Metric | None:
     )
 
 
+def scored_together(finding: Finding) -> bool:
+    """Whether an attack scored each victim by looking at the others, so that outcomes are not independent trials."""
+    return finding.params.get("decision") == "transductive"
+
+
 def changes_records(report: AuditReport) -> bool:
     """Whether a defense draws training sets anew, after which one record may change more than one."""
     config: Any = report.provenance.get("config") or {}

@@ -68,7 +68,7 @@ def leaked_text(metric: Metric | None) -> str:
 
 
 def _draws(value: float) -> str:
-    return "infinite" if math.isinf(value) else f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+    return "infinite" if math.isinf(value) else f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
 
 
 def control_table_of_worlds(report: AuditReport) -> Table:

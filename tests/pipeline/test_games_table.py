@@ -222,7 +222,7 @@ def test_controls_varying_sizes_and_defenses_are_left_out_of_r12():
 def test_channels_and_victims_scored_together_do_not_enter():
     channel = replace(worlds("size", n_right=120), access=None)
     assert games_section(report(channel)) is None
-    together = report(worlds(n_records=10, n_right=118, transductive=True), promised=claim(0.1))
+    together = report(worlds(n_records=10, n_right=118, decision="transductive"), promised=claim(0.1))
     section = games_section(together)
     assert contradictions(together) == ()
     assert any("victims are scored against each other" in note for note in section.notes)

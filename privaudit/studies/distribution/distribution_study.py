@@ -5,11 +5,12 @@ from functools import partial
 
 from privaudit.interfaces import ProgressHook
 from privaudit.studies.distribution.checks import checks, quick_checks
-from privaudit.studies.distribution.contest import ATTACKS, CALIBRATED, GAUSS, KL, LABEL_ONLY, LOSS, THRESHOLD
+from privaudit.studies.distribution.contest import CALIBRATED, GAUSS, KL, LABEL_ONLY, LOSS, THRESHOLD
 from privaudit.studies.distribution.played import Played, Turn, by_setting, play
 from privaudit.studies.distribution.population import adult_population
 from privaudit.studies.distribution.settings import PLAIN, QUICK_SETTINGS, SETTINGS, Theme
 from privaudit.studies.distribution.tables import (
+    attack_table,
     channel_table,
     control_table,
     leak_table,
@@ -22,11 +23,11 @@ from privaudit.studies.study import StudyOptions, StudyResult, StudyTable
 N_SEEDS, QUICK_SEEDS = 3, 1
 LISTED = (LOSS, THRESHOLD, KL, CALIBRATED, LABEL_ONLY, GAUSS)
 TITLES: dict[Theme, str] = {
-    "steps": "Leakage and over-fitting: steps of training",
-    "size": "Leakage and the size of training sets",
+    "steps": "Leakage and over-fitting: steps of training (plain: 40)",
+    "size": "Leakage and the size of training sets (plain: 1,000 records)",
     "defense": "DP-SGD and label noise; the adversary's models are trained in the same way, or not (victims alone)",
-    "re-sampling": "Re-sampling to 0.5 by an owner whose adversary re-samples too",
 }
+RESAMPLED = "Re-sampling to 0.5 by an owner whose adversary re-samples too"
 NOTES = (
     (
         "Means over seeds with 95 % t-intervals (+-). A seed splits the records into the victims' and the adversary's pools anew, "
@@ -78,8 +79,11 @@ def _tables(played: Sequence[Played]) -> list[StudyTable]:
     ]
     for theme, title in TITLES.items():
         chosen = {name: each for name, each in by_name.items() if each[0].setting.theme == theme}
-        listed = ATTACKS if theme == "re-sampling" else LISTED
-        tables += [setting_table(chosen, f"{title}, {_seeds(plain)}", listed)] if chosen else []
+        if chosen and set(next(iter(chosen.values()))[0].figures) <= set(plain[0].figures):
+            chosen = {PLAIN: plain, **chosen}
+        tables += [setting_table(chosen, f"{title}, {_seeds(plain)}", LISTED)] if chosen else []
+    resampled = {name: each for name, each in by_name.items() if each[0].setting.theme == "re-sampling"}
+    tables.append(attack_table(resampled, f"{RESAMPLED}, {_seeds(plain)}"))
     return [*tables, channel_table(by_name)]
 
 

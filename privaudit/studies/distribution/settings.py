@@ -119,7 +119,7 @@ _PRIVATE = Training(epsilon=EPSILON)
 _VARYING = Setting(
     name=VARYING, theme="re-sampling", ratios=(0.5, 0.2, 0.8), defense=Resampling(kind="under", size="varying")
 )
-SETTINGS = (  # the longest first: workers then end at the same time
+SETTINGS = (  # the longest first, so that workers end at the same time
     _steps(1000, n_shadows=15, n_victims=40),  # fewer: they take 25 times as long
     Setting(name=PLAIN, theme="ratios", ratios=RATIOS, has_control=True),
     _steps(200),

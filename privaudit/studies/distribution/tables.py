@@ -69,21 +69,48 @@ def setting_table(by_name: Mapping[str, Sequence[Played]], title: str, attacks: 
     """Mean accuracy over ratios and seeds, a row for each setting.
 
     Args:
-        by_name: setting -> its seeds.
+        by_name: setting -> its seeds; the last one's ratios, or those of them that a setting has, are compared.
         title: of the table.
         attacks: to list.
     """
     rows = []
+    compared = set(list(by_name.values())[-1][0].figures)
     for name, played in by_name.items():
-        ratios = sorted(played[0].figures)
-        cells: list[Cell] = [name, ", ".join(f"{ratio:g}" for ratio in ratios), _models(played)]
+        ratios = sorted(compared & set(played[0].figures))
+        cells: list[Cell] = [name, ", ".join(f"{ratio:g}" for ratio in ratios)]
+        cells += [played[0].setting.n_shadows, played[0].setting.n_victims]
         cells.append(_round(float(np.mean([one.task_accuracy for one in played]))))
         for attack in attacks:
-            mean = mean_accuracy(played, attack)
+            mean = mean_accuracy(played, attack, *ratios)
             cells += [_round(mean.value), _round(mean.half_width)]
         rows.append(tuple(cells))
     heads = [head for attack in attacks for head in (attack, "+-")]
-    return StudyTable(title=title, columns=("setting", "ratios", "models", "task accuracy", *heads), rows=tuple(rows))
+    return StudyTable(
+        title=title,
+        columns=("setting", "ratios", "shadow models", "victims", "task accuracy", *heads),
+        rows=tuple(rows),
+        notes=("mean accuracy over the ratios against the base; shadow models and victims of each world.",),
+    )
+
+
+def attack_table(by_name: Mapping[str, Sequence[Played]], title: str) -> StudyTable:
+    """Mean accuracy over ratios and seeds, a row for each attack and two columns for each setting.
+
+    Args:
+        by_name: setting -> its seeds.
+        title: of the table.
+    """
+    rows = []
+    for attack in ATTACKS:
+        means = [mean_accuracy(played, attack) for played in by_name.values()]
+        rows.append((attack, *(_round(number) for mean in means for number in (mean.value, mean.half_width))))
+    ratios = {name: ", ".join(f"{ratio:g}" for ratio in sorted(played[0].figures)) for name, played in by_name.items()}
+    return StudyTable(
+        title=title,
+        columns=("attack", *(head for name in by_name for head in (name, "+-"))),
+        rows=tuple(rows),
+        notes=(f"mean accuracy over the ratios: {'; '.join(f'{name} {own}' for name, own in ratios.items())}.",),
+    )
 
 
 def control_table(played: Sequence[Played]) -> StudyTable:
