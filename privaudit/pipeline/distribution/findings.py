@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from privaudit.estimators import accuracy_metrics, auc, auc_interval, control_metric, n_leaked_metrics, roc_curve
 from privaudit.games.declared import declared_world_inputs
+from privaudit.games.relations_distribution import replaced_records
 from privaudit.interfaces import DistributionAttack
 from privaudit.pipeline.distribution.inputs import Said
 from privaudit.store.world_file import StoredWorlds
@@ -120,7 +121,7 @@ def n_replaced(stored: StoredWorlds, world: int) -> int | None:
     by_property = [_counts(stored.design, each, stored.has_property.astype(np.int64), 2) for each in (0, world)]
     for base, other in (by_class, by_property):
         if all((counts == counts[0]).all() for counts in (base, other)) and base[0].sum() == other[0].sum():
-            return int(np.abs(base[0] - other[0]).sum()) // 2
+            return replaced_records(base[0], other[0])
     return None
 
 

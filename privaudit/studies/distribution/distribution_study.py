@@ -32,12 +32,13 @@ NOTES = (
     (
         "Means over seeds with 95 % t-intervals (+-). A seed splits the records into the victims' and the adversary's pools anew, "
         "and draws training sets, queries and initial weights. Logistic regression, full-batch steps with each record's gradient "
-        "clipped to 1, learning rate 1, 40 steps and 1,000 records where nothing else is said; 1,000 queries of each world. Both "
+        "clipped to 1, learning rate 1, 40 steps and 1,000 records where nothing else is said; 1,000 queries of each world (quick: 500). Both "
         "groups have the same class shares in every training set, so that the ratio moves nothing else."
     ),
     (
         "Where the size varies, sums of gradients are still divided by 1,000, as a public number must be: a smaller training set "
-        "then takes shorter steps."
+        "then takes shorter steps. Over-sampled sets repeat one group's records or the other's more often, which may leave a "
+        "trace even at a fixed size."
     ),
 )
 
