@@ -150,6 +150,9 @@ class Resampling:
         kind: ``under`` or ``over``.
         size: records of every training set afterwards, see `privaudit.defenses.resampled_counts.fixed_size`; or
             ``varying``, which gives the original ratio away.
+        keeps_classes: cut and grow each group class by class. Right where the class shares of both groups are fixed. Where
+            classes were taken as they came, it would fix those of the group that is cut and not those of the other, and
+            their spread would tell the original ratio: then each group is cut and grown at random.
 
     Raises:
         ConfigError: if an option is not legal.
@@ -161,11 +164,14 @@ class Resampling:
     ratio: float = 0.5
     kind: str = "under"
     size: Size
+    keeps_classes: bool = True
 
     def __post_init__(self) -> None:
         """Check the options."""
         check_probability("ratio", self.ratio)
         check_kind(self.kind)
+        if not isinstance(self.keeps_classes, bool):
+            raise ConfigError(f"keeps_classes must be true or false; got {self.keeps_classes!r}.", key="keeps_classes")
         if self.size != "varying":
             _fixed(0, 0, self.ratio, "over", self.size)
 
@@ -198,7 +204,7 @@ class Resampling:
                 kind=self.kind,
                 size=self.size,
                 rng=rng,
-                labels=labels[positions],
+                labels=labels[positions] if self.keeps_classes else None,
             )
         ]
         return chosen, labels[chosen]

@@ -9,7 +9,7 @@ import numpy as np
 from privaudit.attacks.blind import one_thread
 from privaudit.attacks.distribution.checks import Bools, Floats, Integers, check_inputs, victim_probabilities
 from privaudit.attacks.distribution.folds import balanced_folds
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.types.design import Access
 from privaudit.types.worlds import VictimScores, WorldInputs
 
@@ -99,11 +99,17 @@ class MetaClassifier:
             inputs: two worlds and victims' probabilities.
 
         Raises:
-            UnsupportedError: if there are more worlds, or fewer than four shadow models of one.
+            UnsupportedError: if there are more worlds, fewer than four shadow models of one, or not equally many of both: the
+                network would lean to the world with more.
             MissingSignalError: if victims give labels alone.
         """
         check_inputs(inputs, self.name, fewest=self.fewest_shadows)
         victims, world = victim_probabilities(inputs, self.name), inputs.shadow_world
+        n_0, n_1 = np.bincount(world, minlength=2).tolist()
+        if n_0 != n_1:
+            raise UnsupportedError(
+                f"attack {self.name} takes equally many shadow models of both worlds; got {n_0} and {n_1}. Leave some out."
+            )
         sets = _choices(inputs)
         with one_thread():
             accuracy = {

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import ks_2samp
 
 from privaudit.types import WorldDesign
-from privaudit.types.design import SHADOW, TARGET
+from privaudit.types.design import TARGET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +21,10 @@ class WorldChannel:
         name: ``size`` (training records, repeats counted), ``distinct records`` or ``class 1 share``.
         world: the world that was told from the base.
         accuracy: mean of the two worlds' shares of victims told rightly.
-        n_right: victims told rightly.
+        n_right: victims told rightly, those of every half of the victims by the threshold of the other half.
         n_victims: victims of both worlds.
+        p_value: of the two-sample Kolmogorov-Smirnov test, exact (conservative where numbers are equal): the chance of so
+            large a difference between the worlds' numbers if their laws were the same.
         is_constant: whether the number is the same for all these victims, so that it can tell nothing.
     """
 
@@ -30,14 +33,16 @@ class WorldChannel:
     accuracy: float
     n_right: int
     n_victims: int
+    p_value: float
     is_constant: bool
 
 
 def world_channels(design: WorldDesign, labels: NDArray[np.int64], n_classes: int) -> tuple[WorldChannel, ...]:
     """Tell each world from the base by the size and the class shares of training sets alone.
 
-    The threshold and its direction are those that tell the adversary's own training sets apart best; they are then
-    used on the victims'.
+    The threshold and its direction are those that tell one half of the victims' training sets apart best; they are then used
+    on the other half, and the other way round. The adversary's own training sets are not looked at: they may be of another
+    size, or without the defense that opens the channel.
 
     Args:
         design: the audit's design.
@@ -50,7 +55,7 @@ def world_channels(design: WorldDesign, labels: NDArray[np.int64], n_classes: in
     Source: privaudit's own; that the size of an under-sampled training set tells its ratio was seen with the
     re-sampling of Suri, Lu, Chen and Evans, SaTML 2023.
 
-    >>> design = WorldDesign(names=("base", "more"), ratios=None, world=[0, 0, 1, 1], role=["shadow", "target"] * 2,
+    >>> design = WorldDesign(names=("base", "more"), ratios=None, world=[0, 0, 1, 1], role=["target"] * 4,
     ...                      members=tuple(np.arange(n) for n in (4, 4, 6, 6)), query_records=[], query_world=[],
     ...                      control=None, seed=0)
     >>> size, share = world_channels(design, np.arange(6) % 2, 2)
@@ -78,17 +83,21 @@ def _channel_values(design: WorldDesign, labels: NDArray[np.int64], n_classes: i
 
 
 def _channel(design: WorldDesign, name: str, values: NDArray[np.float64], world: int) -> WorldChannel:
-    shadows, victims = (design.rows(role, 0, world) for role in (SHADOW, TARGET))
-    threshold, is_up = _best_threshold(values[shadows], design.world[shadows] == world)
-    truth = design.world[victims] == world
-    right = ((values[victims] >= threshold) == is_up) == truth
+    victims = [design.rows(TARGET, each) for each in (0, world)]
+    halves = [np.concatenate([rows[start::2] for rows in victims]) for start in (0, 1)]
+    right = np.zeros(design.n_models, dtype=np.bool_)
+    for own, other in (halves, halves[::-1]):
+        threshold, is_up = _best_threshold(values[other], design.world[other] == world)
+        right[own] = ((values[own] >= threshold) == is_up) == (design.world[own] == world)
+    both = np.concatenate(victims)
     return WorldChannel(
         name=name,
         world=world,
-        accuracy=float((right[truth].mean() + right[~truth].mean()) / 2),
-        n_right=int(right.sum()),
-        n_victims=len(victims),
-        is_constant=bool(np.ptp(values[victims]) == 0.0),
+        accuracy=float(np.mean([right[rows].mean() for rows in victims])),
+        n_right=int(right[both].sum()),
+        n_victims=len(both),
+        p_value=float(ks_2samp(values[victims[0]], values[victims[1]], method="exact").pvalue),
+        is_constant=bool(np.ptp(values[both]) == 0.0),
     )
 
 
@@ -99,8 +108,8 @@ def _best_threshold(values: NDArray[np.float64], is_other: NDArray[np.bool_]) ->
     steps = np.flatnonzero(np.diff(ascending) > 0)
     below = np.concatenate([[0], steps + 1])  # how many values lie below each threshold
     middles = np.concatenate([[-np.inf], (ascending[steps] + ascending[steps + 1]) / 2])
-    below_other = np.concatenate([[0], np.cumsum(other)])[below] / other.sum()
-    below_base = np.concatenate([[0], np.cumsum(~other)])[below] / (~other).sum()
+    below_other = np.concatenate([[0], np.cumsum(other)])[below] / max(1, other.sum())
+    below_base = np.concatenate([[0], np.cumsum(~other)])[below] / max(1, (~other).sum())
     gain = below_base - below_other
     best = int(np.abs(gain).argmax())
     return float(middles[best]), bool(gain[best] >= 0)

@@ -174,7 +174,7 @@ def _check_pools(
     wanted = [
         ("distribution.n_records", plan.n_records, [("the victims' training pool", pools.victim_train)]),
         (
-            "distribution.n_adversary_records",
+            "distribution.adversary.n_records",
             plan.n_records if own is None else own,
             [("the adversary's training pool", pools.adversary_train)],
         ),

@@ -174,7 +174,6 @@ def _draws(games: Games, node: Node, interval: Interval, measured: Shown | None)
             name="draws",
             value=draws_of_advantage(max(measured.value, 0.0), first, second),
             lower=draws(interval.lower),
-            upper=draws(interval.upper),
             confidence=None if interval.lower is None else interval.lower.evidence.confidence,
             rule="the advantage as draws of the property that are worth as much at least (R15, n_leaked of the paper)",
         )

@@ -86,6 +86,8 @@ def control_table_of_worlds(report: AuditReport) -> Table:
 
 def _inside(metric: Metric) -> str:
     assert metric.value is not None and metric.lower is not None and metric.upper is not None
+    if metric.lower <= 0.0 and metric.upper >= 1.0:
+        return "too few models to tell"
     return "as guessing" if metric.lower <= metric.value <= metric.upper else "NOT as guessing"
 
 
@@ -114,8 +116,13 @@ def ratio_table(report: AuditReport) -> Table:
 
 def strongest(report: AuditReport) -> Finding | None:
     """Return the finding with the most right answers, ``None`` without any."""
-    found = distribution_findings(report)
+    found = [finding for finding in distribution_findings(report) if _has_interval(finding)]
     return max(found, key=_accuracy, default=None)
+
+
+def _has_interval(finding: Finding) -> bool:
+    metric = metric_of(finding.metrics, "accuracy")
+    return metric is not None and metric.lower is not None
 
 
 def _accuracy(finding: Finding) -> float:
@@ -130,7 +137,7 @@ def distribution_sentences(report: AuditReport) -> tuple[str, ...]:
         return ()
     accuracy = metric_of(best.metrics, "accuracy")
     assert accuracy is not None and accuracy.value is not None
-    n_looks = len(distribution_findings(report))
+    n_looks = sum(_has_interval(finding) for finding in distribution_findings(report))
     n_attacks = len({finding.method for finding in distribution_findings(report)})
     which = (
         f"the strongest of {n_attacks} attacks ({attack_text(best.method)})"

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from privaudit.data.world_channels import world_channels
 from privaudit.data.world_design import make_world_design
@@ -88,15 +89,47 @@ def hand_made(shadow_sizes, victim_sizes):
 
 
 @pytest.mark.parametrize(
-    ("shadows", "victims", "accuracy"),
+    ("victims", "accuracy"),
     [
-        ((10, 12, 20, 22), (10, 12, 20, 22), 1.0),
-        ((20, 22, 10, 12), (20, 22, 10, 12), 1.0),  # the other way round
-        ((20, 22, 10, 12), (10, 12, 20, 22), 0.0),  # what the shadow models say is wrong for the victims
-        ((10, 12, 20, 22), (10, 18, 20, 14), 0.5),  # the threshold lies at 16
-        ((10, 20, 20, 22), (10, 12, 20, 18), 1.0),  # equal values stay together: from 15 on
+        ((10, 12, 20, 22), 1.0),
+        ((20, 22, 10, 12), 1.0),  # the other way round
+        ((10, 20, 20, 10), 0.0),  # what one half says is wrong for the other
+        ((10, 10, 20, 20), 1.0),
+        ((10, 10, 10, 10), 0.5),  # nothing to tell
     ],
 )
-def test_the_threshold_is_the_shadow_models(shadows, victims, accuracy):
-    size = world_channels(hand_made(shadows, victims), np.arange(30) % 2, 2)[0]
-    assert (size.accuracy, size.n_right) == (accuracy, round(4 * accuracy))
+def test_the_threshold_is_that_of_the_other_half_of_the_victims(victims, accuracy):
+    for shadows in ((10, 12, 20, 22), (22, 20, 12, 10), (5, 5, 5, 5)):  # whatever the adversary's own sets are
+        size = world_channels(hand_made(shadows, victims), np.arange(30) % 2, 2)[0]
+        assert (size.accuracy, size.n_right) == (accuracy, round(4 * accuracy))
+
+
+def test_a_size_is_named_also_where_the_adversary_does_not_know_the_defense():
+    def of_victims_alone(role, rows, rng):
+        return under_sample(role, rows, rng) if role == "target" else (rows, LABELS[rows])
+
+    for changes in ({}, {"n_adversary_records": 250, "ratios": (0.5, 0.3)}):
+        size = channels(treat=of_victims_alone, **changes)["size", 1]
+        assert size.accuracy == 1.0 and size.p_value < 2e-5  # 2 / C(20, 10)
+
+
+@pytest.mark.statistical
+def test_equal_laws_are_called_different_no_more_often_than_stated():
+    """2,000 pairs of worlds of 6 victims each at level .05: a right test passes with more than 1 - 1e-6."""
+    rng = np.random.default_rng(0)
+    called = 0
+    for _ in range(2000):
+        sizes = rng.integers(10, 14, 12)  # many ties
+        design = WorldDesign(
+            names=("a", "b"),
+            ratios=None,
+            world=np.repeat([0, 1], 6),
+            role=np.full(12, "target"),
+            members=tuple(np.arange(size) for size in sizes),
+            query_records=np.arange(0),
+            query_world=np.arange(0),
+            control=None,
+            seed=0,
+        )
+        called += world_channels(design, np.zeros(20, dtype=np.int64), 1)[0].p_value <= 0.05
+    assert called <= binom.ppf(1 - 1e-6, 2000, 0.05)

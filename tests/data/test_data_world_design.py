@@ -143,7 +143,8 @@ def test_sizes_that_some_pool_cannot_give_name_the_largest_that_all_can():
         ((option, _),) = change.items()
         with pytest.raises(ConfigError, match=f"from the {pool} pool needs") as caught:
             design(**change)
-        assert caught.value.key == f"distribution.{option}"
+        named = {"n_adversary_records": "adversary.n_records"}.get(option, option)
+        assert caught.value.key == f"distribution.{named}"
         most = int(str(caught.value).split()[-1].rstrip("."))
         assert design(**{option: most}).n_models == 20
         with pytest.raises(ConfigError):

@@ -167,6 +167,59 @@ def test_a_size_that_tells_the_ratio_is_named(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_size_is_named_also_where_the_adversary_trains_on_another_one(tmp_path):
+    defense = {"name": "resampling", "kind": "under", "size": "varying"}
+    adversary = {"n_records": 700, "knows_defense": False}
+    report = run_audit(content(tmp_path / "out", {"defense": defense, "adversary": adversary, "attacks": ["kl"]}))
+    warned = [note for section in report.sections for note in section.notes if note.startswith("Warning: the size")]
+    assert warned and metric(told(report)["size-1"], "accuracy").value == 1.0
+
+
+def test_a_defense_of_the_audited_models_does_not_depend_on_the_adversary():
+    from privaudit.config import AuditConfig, parse
+    from privaudit.pipeline.distribution.plan import make_distribution_plan
+
+    sizes = []
+    for adversary in ({}, {"n_records": 200}, {"n_records": 700}, {"n_records": 200, "knows_defense": False}):
+        settings = {"defense": "resampling", "ratios": [0.5, 0.2], "adversary": adversary}
+        plan = make_distribution_plan(parse(AuditConfig, content("out", settings), where="test"))
+        own = plan.design.sizes()
+        sizes.append(tuple(sorted({*own[plan.design.rows(role)].tolist()}) for role in ("target", "shadow")))
+    assert sizes == [([160], [160]), ([160], [80]), ([160], [280]), ([160], [200])]
+
+
+@pytest.mark.slow
+def test_no_guarantee_is_stated_for_training_sets_that_are_drawn_anew(tmp_path):
+    settings = {"defense": {"name": "resampling", "kind": "over"}, "attacks": ["kl"], "n_victims": 4, "n_shadows": 4}
+    config = content(tmp_path / "out", settings)
+    config["recipe"]["dp"] = PRIVATE
+    report = run_audit(config)
+    assert (report.claim is None and not report.findings("games")) or all(
+        f.method != "pld" for f in report.findings("games")
+    )
+    notes = " ".join(note for section in report.sections for note in section.notes)
+    assert "No guarantee is stated for re-sampled training sets" in notes
+    config = content(tmp_path / "other", {"attacks": ["kl"], "n_victims": 4, "n_shadows": 4})
+    config["recipe"]["dp"] = PRIVATE
+    assert run_audit(config).claim is not None
+
+
+@pytest.mark.slow
+def test_too_few_victims_are_no_proof_of_guessing(tmp_path):
+    report = run_audit(content(tmp_path / "out", {"attacks": ["kl"], "n_victims": 3, "n_shadows": 4}))
+    assert "too few models to tell" in render_text(report) and "as guessing" not in render_text(report)
+
+
+@pytest.mark.slow
+def test_scores_that_depend_on_all_victims_have_no_interval(tmp_path):
+    attacks = [{"name": "kl", "decision": "transductive"}, "gauss"]
+    report = run_audit(content(tmp_path / "out", {"attacks": attacks}))
+    found = told(report)
+    assert metric(found["kl-1"], "accuracy").lower is None and metric(found["gauss-1"], "accuracy").lower is not None
+    assert "(Gaussian queries) says rightly" in " ".join(render_text(report).split())
+
+
+@pytest.mark.slow
 def test_an_adversary_who_knows_less(tmp_path):
     adversary = {
         "model": {"build": "mlp", "params": {"hidden": [8]}},

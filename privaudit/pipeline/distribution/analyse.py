@@ -11,6 +11,7 @@ import numpy as np
 from privaudit.config import AuditConfig
 from privaudit.config.distribution import DistributionConfig
 from privaudit.data.world_channels import WorldChannel
+from privaudit.defenses.resampling import Resampling
 from privaudit.interfaces import DistributionAttack
 from privaudit.pipeline.distribution.channels import channel_findings, channel_warnings, channels_of
 from privaudit.pipeline.distribution.findings import (
@@ -37,6 +38,11 @@ TRAINED_APART = (
     "Victims and shadow models train on draws from disjoint pools of records, and are asked about records that none of them was "
     "trained on; every model of a world is trained on a draw of its own"
 )
+RESAMPLED = (
+    "No guarantee is stated for re-sampled training sets: a record may come several times, or decide which others are left out; "
+    "DP-SGD's epsilon is for one copy of a record in the set that is trained on"
+)
+SHARED = "Audited models and shadow models train on draws from pools that share records"
 JOINTLY = "Intervals of the accuracies hold for all attacks and pairs of worlds together"
 
 
@@ -57,7 +63,9 @@ def analyse_distribution(out: Path, *, changes: AuditConfig | None = None) -> Au
     folder = AuditFolder(out)
     manifest = read_manifest(folder.manifest)
     config = _config(manifest, changes)
-    claim, params = stored_claim(manifest)
+    settings = config.distribution
+    assert settings is not None  # the config has checked
+    claim, params = (None, None) if draws_anew(settings) else stored_claim(manifest)
     sections = distribution_sections(out, config)
     if params is not None and claim is not None:
         computed = claim_finding(params, delta=claim.delta)
@@ -69,6 +77,11 @@ def analyse_distribution(out: Path, *, changes: AuditConfig | None = None) -> Au
         provenance=_provenance(manifest, config, read_worlds(folder.worlds)),
     )
     return with_games(report, confidence=config.confidence)
+
+
+def draws_anew(settings: DistributionConfig) -> bool:
+    """Whether a defense draws training sets anew, after which DP-SGD's guarantee is about copies and not about people."""
+    return settings.defense is not None and settings.defense.name == Resampling.name
 
 
 def distribution_sections(out: Path, config: AuditConfig) -> list[Section]:
@@ -88,7 +101,13 @@ def distribution_sections(out: Path, config: AuditConfig) -> list[Section]:
     name = "" if settings.property is None else f": {property_name(settings.property)}"
     on_worlds = [attack for attack in attacks if attack.answers == "world"]
     controls = _control_findings(said, on_worlds, config.confidence)
-    notes = (*_of_the_control(controls), TRAINED_APART, JOINTLY, *_relaxations(settings), *remarks)
+    notes = (
+        *_of_the_control(controls),
+        SHARED if settings.adversary.overlap else TRAINED_APART,
+        JOINTLY,
+        *_relaxations(settings),
+        *remarks,
+    )
     told = _told_apart(said, attacks, settings, confidence=config.confidence)
     warnings = channel_warnings(_channels(said), stored.design.names)
     sections = [
@@ -173,6 +192,8 @@ def _relaxations(settings: DistributionConfig) -> tuple[str, ...]:
         notes.append(f"{adversary.overlap:.0%} of the adversary's training pool is also the audited models'")
     if adversary.n_records is not None:
         notes.append(f"Shadow models train on {adversary.n_records} records")
+    if draws_anew(settings):
+        notes.append(RESAMPLED)
     if settings.defense is not None:
         knows = "knows it and trains shadow models with it" if adversary.knows_defense else "does not know it"
         notes.append(f"Defense: {settings.defense.name}; the adversary {knows}")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import binom
 
 from privaudit.data.world_channels import WorldChannel, world_channels
 from privaudit.estimators import rate_interval
@@ -13,8 +12,8 @@ from privaudit.types import Finding, Metric
 
 LEVEL = 0.999  # that no channel is named where there is none, over all of them together
 RULE = (
-    "share of the victims whose world is told rightly by this number alone, against the threshold that tells the adversary's "
-    "own training sets apart best; no model is looked at"
+    "share of the victims whose world is told rightly by this number alone, each half of them by the threshold that suits the "
+    "other half best; no model is looked at; the interval takes all of them as independent trials"
 )
 
 WORDS = {"size": "size of the training set", "distinct records": "number of distinct records in the training set"}
@@ -33,13 +32,13 @@ def channels_of(stored: StoredWorlds) -> tuple[WorldChannel, ...]:
 
 
 def is_open(channel: WorldChannel, *, n_looks: int) -> bool:
-    """Tell whether a number tells the victims' worlds more often than guessing would, all looks considered.
+    """Tell whether a number of the victims differs between their worlds by more than chance, all looks considered.
 
     Args:
         channel: what was found.
         n_looks: numbers looked at.
     """
-    return bool(binom.sf(channel.n_right - 1, channel.n_victims, 0.5) <= (1 - LEVEL) / n_looks)
+    return channel.p_value <= (1 - LEVEL) / n_looks
 
 
 def channel_findings(stored: StoredWorlds, channels: Sequence[WorldChannel], *, confidence: float) -> list[Finding]:

@@ -14,7 +14,7 @@ from privaudit.defenses.resampled_counts import fixed_size
 from privaudit.defenses.resampling import Resampling
 from privaudit.errors import ConfigError
 from privaudit.registry import create_defense
-from privaudit.types.design import SHADOW
+from privaudit.types.design import SHADOW, TARGET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,23 +50,28 @@ def defended_by(settings: DistributionConfig, data: Dataset, has_property: NDArr
     knows = settings.adversary.knows_defense
     if settings.defense is None:
         return Defended(treat=None, output=None, knows=knows)
-    defense = create_defense(settings.defense.name, _params(settings))
-    if isinstance(defense, OutputDefense):
-        return Defended(treat=None, output=defense.release, knows=knows)
+    numbers = {TARGET: settings.n_records, SHADOW: settings.adversary.n_records or settings.n_records}
+    by_role = {role: create_defense(settings.defense.name, _params(settings, n)) for role, n in numbers.items()}
+    if isinstance(by_role[TARGET], OutputDefense):
+        return Defended(treat=None, output=by_role[TARGET].release, knows=knows)
 
     def treat(
         role: str, positions: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if role == SHADOW and not knows:
             return positions, data.labels[positions]
-        treated: tuple[NDArray[np.int64], NDArray[np.int64]] = defense.treat(positions, has_property, data.labels, rng)
+        treated: tuple[NDArray[np.int64], NDArray[np.int64]]
+        treated = by_role[role].treat(positions, has_property, data.labels, rng)
         return treated
 
     return Defended(treat=treat, output=None, knows=knows)
 
 
-def _params(settings: DistributionConfig) -> dict[str, Any]:
-    """Return the defense's parameters; re-sampling gets a size that is the same for all worlds where none is given."""
+def _params(settings: DistributionConfig, n_records: int) -> dict[str, Any]:
+    """Return the defense's parameters for a side whose training sets hold so many records before it.
+
+    Re-sampling gets a size that is the same for all worlds where none is given, and takes classes as the worlds do.
+    """
     assert settings.defense is not None
     params = dict(settings.defense.params)
     if settings.defense.name != Resampling.name:
@@ -76,10 +81,10 @@ def _params(settings: DistributionConfig) -> dict[str, Any]:
             "defense resampling needs a property, and distribution.worlds are no ratios. Leave it out.",
             key="distribution.defense",
         )
+    params.setdefault("keeps_classes", settings.class_balance == "fixed")
     if "size" not in params:
         create_defense(settings.defense.name, {**params, "size": "varying"})  # refuses what is unknown, by its name
-        numbers = {settings.n_records, settings.adversary.n_records or settings.n_records}
-        counts = [(round(ratio * n), n - round(ratio * n)) for ratio in settings.ratios for n in numbers]
+        counts = [(round(ratio * n_records), n_records - round(ratio * n_records)) for ratio in settings.ratios]
         plain = Resampling(size="varying", **params)
         params["size"] = fixed_size(counts, plain.ratio, plain.kind)
     return params

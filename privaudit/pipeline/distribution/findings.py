@@ -1,5 +1,6 @@
 """From what models of two worlds said to the findings of a report."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from privaudit.types.design import SHADOW, TARGET
 from privaudit.types.worlds import WorldDesign
 
 AUC_RULE = (
-    "Mann-Whitney rank form, ties half; Wilson interval on the distribution-free variance bound; victims are independent "
-    "trainings, with shadow models and pools of records held fixed"
+    "Mann-Whitney rank form, ties half; Wilson interval on the distribution-free variance bound, approximate, too short with "
+    "fewer than about 15 victims per world; victims are independent trainings, with shadow models and pools of records held fixed"
 )
+NO_TRIALS = "each victim's score depends on all victims, which therefore are no independent trials: no interval"
 
 
 def play(attack: DistributionAttack, said: Said, world: int) -> AttackResult:
@@ -66,6 +68,8 @@ def comparison_finding(result: AttackResult, stored: StoredWorlds, world: int, *
     design = stored.design
     n_in = int(result.label.sum())
     metrics = [*accuracy_metrics(result.scores, result.label, confidence=confidence), _auc(result, confidence)]
+    if result.params.get("decision") == "transductive":  # scores that depend on all victims are no independent trials
+        metrics = [replace(metric, lower=None, upper=None, confidence=None, rule=NO_TRIALS) for metric in metrics]
     if design.ratios is not None:
         metrics += n_leaked_metrics(metrics[0], design.ratios[0], design.ratios[world])
     return Finding(

@@ -44,7 +44,9 @@ class Said:
         design = self.worlds.design
         place = np.full(design.n_worlds, -1)
         place[list(chosen)] = np.arange(len(chosen))
-        shadows, victims = design.rows(SHADOW, *chosen), design.rows(TARGET, *chosen)
+        shadows = design.rows(SHADOW, *chosen)
+        # not world by world: their order must tell an attack nothing
+        victims = np.random.default_rng(design.seed).permutation(design.rows(TARGET, *chosen))
         queries = np.flatnonzero(np.isin(design.query_world, chosen))
         ratios = design.ratios
         inputs = WorldInputs(

@@ -16,8 +16,8 @@ CRAMER_RAO_RULE = (
     "middle beats it there without having learned anything; not defined at 0 and 1"
 )
 BAYES_RULE = (
-    "draws from which the best estimator, that knows these ratios and takes them as equally likely, has the same error over all "
-    "of them; biased or not, none from fewer draws does better"
+    "draws from which the best estimator, that knows these ratios and takes them as equally likely, has the measured error over "
+    "all of them; a point without an interval, as the error is one"
 )
 
 

@@ -10,6 +10,7 @@ from privaudit.attacks.distribution.meta_classifier import MetaClassifier, fit_a
 from privaudit.attacks.distribution.per_point import PerPointThresholdTest, held_out_votes, top_votes
 from privaudit.attacks.distribution.signals import true_class_log_odds
 from privaudit.attacks.distribution.thresholds import exact_threshold
+from privaudit.errors import UnsupportedError
 
 
 def test_log_odds_of_the_true_class():
@@ -113,3 +114,9 @@ def test_noise_in_directions_without_spread_is_not_read():
     moved = victims + np.hstack([np.zeros((4, 3)), rng.normal(size=(4, 40))])
     world = np.array([0, 1] * 5)
     np.testing.assert_array_equal(fit_and_ask(shadows, world, victims, 0), fit_and_ask(shadows, world, moved, 0))
+
+
+def test_a_meta_classifier_takes_equally_many_shadow_models(make_worlds):
+    inputs, _ = make_worlds(n_shadows=(4, 12))
+    with pytest.raises(UnsupportedError, match="equally many shadow models of both worlds; got 4 and 12"):
+        MetaClassifier().run(inputs)
