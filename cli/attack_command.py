@@ -13,7 +13,7 @@ from privaudit.cli.options import debug_option, format_option, quiet_option
 @click.option(
     "--config",
     type=click.Path(dir_okay=False),
-    help="Take attacks, estimators, primary, confidence and report from this audit.yaml.",
+    help="Take attacks (distribution.attacks, too), estimators, primary, confidence and report from this audit.yaml.",
 )
 @format_option
 @quiet_option

@@ -41,7 +41,8 @@ def command(kind: str | None, output_format: str, debug: bool) -> int:
         needs = "" if method.needs == "nothing" else f"needs {method.needs}"
         if method.source:  # too much for one line
             click.echo(f"  {method.name:<{width}}  {method.summary}")
-            click.echo(f"  {'':<{width}}    {needs}. Cost: {method.cost}. Source: {method.source}.")
+            cost = f" Cost: {method.cost}." if method.cost else ""
+            click.echo(f"  {'':<{width}}    {needs}.{cost} Source: {method.source}.")
         else:
             click.echo(f"  {method.name:<{width}}  {method.summary}{f' ({needs})' if needs else ''}")
     return 0

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from privaudit.errors import ConfigError, DataError, ShapeError
 from privaudit.numerics import log_sum_exp
 
+LARGEST_SCALE = 1e6
+
 
 def noisy_probabilities(probabilities: ArrayLike, scale: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Add Gaussian noise to log-odds.
@@ -27,7 +29,7 @@ def noisy_probabilities(probabilities: ArrayLike, scale: float, rng: np.random.G
         ``(n_queries, n_classes)`` float64; each row sums to 1.
 
     Raises:
-        ConfigError: if the scale is negative or not finite.
+        ConfigError: if the scale is negative or above 1e6.
         ShapeError: if there are not two classes at least.
         DataError: if a row is no distribution.
 
@@ -51,8 +53,8 @@ def noisy_probabilities(probabilities: ArrayLike, scale: float, rng: np.random.G
 
 
 def _check_scale(scale: float) -> None:
-    if not 0.0 <= scale < np.inf:
-        raise ConfigError(f"scale must be finite and at least 0; got {scale}.", key="scale")
+    if not 0.0 <= scale <= LARGEST_SCALE:  # beyond, nothing but noise is left, and sums of it overflow
+        raise ConfigError(f"scale must lie in 0..{LARGEST_SCALE:g}; got {scale}.", key="scale")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ class OutputNoise:
         scale: standard deviation of the noise on the log-odds of any two classes.
 
     Raises:
-        ConfigError: if the scale is negative or not finite.
+        ConfigError: if the scale is negative or above 1e6.
 
     Source: see `noisy_probabilities`.
     """

@@ -15,6 +15,7 @@ from privaudit.errors import DataError, ShapeError
 from privaudit.interfaces import Executor, ProgressHook
 from privaudit.scoring.world_outputs import class_log_probabilities
 from privaudit.store.folder import AuditFolder
+from privaudit.store.world_file import LOG_PROBABILITIES, PREDICTED
 from privaudit.training.networks import build_network
 from privaudit.training.one_model import Outcome, describe_failure
 from privaudit.training.pool import run_outcomes, train_models
@@ -22,7 +23,6 @@ from privaudit.training.randomness import full_precision, isolated_random_state,
 from privaudit.training.weights import load_weights
 from privaudit.training.world_job import WorldJob
 
-LOG_PROBABILITIES, PREDICTED = "class_log_probability", "predicted_class"
 QUERIED_TOGETHER = 8  # models in one task
 
 

@@ -6,9 +6,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.data.world_draws import available_counts, check_enough, draw_ratio
-from privaudit.data.world_layout import Draw, Plan, Positions, Treat, check_labels, check_property, lay_out
+from privaudit.data.world_layout import (
+    Draw,
+    Plan,
+    Positions,
+    Treat,
+    check_labels,
+    check_property,
+    check_repeatable,
+    lay_out,
+)
 from privaudit.data.world_pools import Pools, split_pools
+from privaudit.errors import ConfigError
 from privaudit.types import WorldDesign
+from privaudit.types.design import SHADOW, TARGET
 
 
 def make_world_design(
@@ -83,6 +94,7 @@ def make_world_design(
     pools = split_pools(len(classes), mask * n_classes + classes, overlap=overlap, seed=seed)
     shares = np.bincount(classes, minlength=n_classes) / len(classes)
     _check_pools(plan, pools, mask, label_balance, shares)
+    _check_ratios(plan)
 
     def draw(world: int, pool: Positions, n: int, rng: np.random.Generator) -> Positions:
         return draw_ratio(
@@ -158,7 +170,43 @@ def make_transform_design(
         has_control=has_control,
         seed=seed,
     )
-    return lay_out(plan, split_pools(len(classes), classes, overlap=overlap, seed=seed), draw, treat)
+    pools = split_pools(len(classes), classes, overlap=overlap, seed=seed)
+    check_repeatable(plan, pools, draw)
+    design = lay_out(plan, pools, draw, treat)
+    _check_different(design, draw)
+    return design
+
+
+def _check_different(design: WorldDesign, draw: Draw) -> None:
+    """Refuse training sets of one world that are the same: their models say nothing about the world's law."""
+    for world in range(design.n_worlds):
+        for role in (SHADOW, TARGET):
+            sets = [np.sort(design.members[row]).tobytes() for row in design.rows(role, world).tolist()]
+            if len(set(sets)) < len(sets):
+                name = getattr(draw, "__name__", type(draw).__name__)
+                raise ConfigError(
+                    f"{name} drew the same records for several models of world {design.names[world]}: an attack would tell these "
+                    "records and not the law. Draw with the generator that it is given, from more records than n.",
+                    key="distribution.worlds.draw",
+                )
+
+
+def _check_ratios(plan: Plan) -> None:
+    """Refuse ratios that are one number of records: nothing would tell these worlds apart."""
+    assert plan.ratios is not None
+    ratios = sorted(plan.ratios)
+    for key, n in (
+        ("distribution.n_records", plan.n_records),
+        ("distribution.adversary.n_records", plan.models_of(SHADOW)[1]),
+    ):
+        counts = [round(ratio * n) for ratio in ratios]
+        for low, high, fewer, more in zip(ratios, ratios[1:], counts, counts[1:], strict=False):
+            if fewer == more:
+                raise ConfigError(
+                    f"with {n} records the ratios {low:g} and {high:g} are both {fewer} records with the property. Raise {key} to "
+                    f"{int(np.ceil(1 / (high - low)))} or more, or take ratios farther apart.",
+                    key=key,
+                )
 
 
 def _check_pools(

@@ -65,9 +65,10 @@ class Plan:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be at least 1; got {value}.", key=f"distribution.{name}")
-        if len(set(self.names)) < len(self.names):
+        if len(set(self.all_names)) < len(self.all_names):
             raise ConfigError(
-                f"worlds must differ; got {', '.join(self.names)}. The control repeats the base.", key="distribution"
+                f"worlds must have different names; got {', '.join(self.all_names)}. The control is named after the base.",
+                key="distribution",
             )
         if len(self.names) + self.has_control < 2:
             raise ConfigError(f"an audit compares two worlds at least; got {len(self.names)}.", key="distribution")
@@ -150,8 +151,28 @@ def _queries(plan: Plan, pools: Pools, draw: Draw, world: int) -> Positions:
     )
 
 
+def check_repeatable(plan: Plan, pools: Pools, draw: Draw) -> None:
+    """Refuse a draw that depends on anything but its arguments.
+
+    Raises:
+        ConfigError: if it gives other records for the same generator.
+    """
+    n = plan.models_of(TARGET)[1]
+    first, again = (_checked_draw(draw, 0, pools.victim_train, n, np.random.default_rng(plan.seed)) for _ in range(2))
+    if not np.array_equal(first, again):
+        raise ConfigError(
+            f"{_named(draw)} gave other records when it was called again with the same generator. Draw from the generator that "
+            "it is given, and from nothing else.",
+            key="distribution.worlds.draw",
+        )
+
+
+def _named(draw: Draw) -> str:
+    return f"draw ({getattr(draw, '__name__', type(draw).__name__)})"
+
+
 def _checked_draw(draw: Draw, law: int, pool: Positions, n: int, rng: np.random.Generator) -> Positions:
-    name = f"draw ({getattr(draw, '__name__', type(draw).__name__)}, world {law})"
+    name = f"{_named(draw)[:-1]}, world {law})"
     positions = check_positions(name, draw(law, pool, n, rng), pool)
     if len(positions) != n:
         raise ConfigError(f"{name} must return the {n} positions it was asked for; got {len(positions)}.")

@@ -8,6 +8,8 @@ from privaudit.games.graph import Bound, Contradiction, Node
 
 QUANTITIES = {"advantage": "advantage", "epsilon": "epsilon", "success": "share right", "draws": "draws"}
 
+VACUOUS_FROM = 0.99  # an upper bound on an advantage that says next to nothing
+
 
 def number_text(value: float, *, rounds_up: bool) -> str:
     """Return a bound in so few digits that it still holds.

@@ -130,7 +130,7 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     sections = [Section(kind="mia", title="Membership inference", findings=findings, notes=notes)]
     sections += subgroup_sections(config, inputs, attacks, primary)
     if config.distribution is not None:
-        sections += distribution_sections(folder.distribution, config)
+        sections += distribution_sections(folder.distribution, changes=changes)
     if params is not None:
         computed = claim_finding(params, delta=delta)
         sections.append(Section(kind="games", title="What the claim allows", findings=(computed,)))

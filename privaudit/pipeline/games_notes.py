@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from privaudit.games.graph import Bound, Interval, Node
-from privaudit.games.propagation_words import confidence_text, contradiction_text, number_text
+from privaudit.games.propagation_words import VACUOUS_FROM, confidence_text, contradiction_text, number_text
 from privaudit.games.relation_table import RELATIONS
 from privaudit.pipeline.games_evidence import TOGETHER
 from privaudit.pipeline.games_relate import Games
@@ -12,7 +12,6 @@ from privaudit.pipeline.games_worlds import scored_together
 from privaudit.types import AuditReport
 
 CONTRADICTION = "Contradiction: "
-VACUOUS_FROM = 0.99
 NOT_RUN = {
     "R5": "no prior of membership was stated",
     "R7": "no attribute attack was run, and none that may abstain",
@@ -85,7 +84,7 @@ def section_notes(games: Games, report: AuditReport, confidence: float) -> tuple
         notes.append("No guarantee was stated, so nothing bounds these games from above.")
     notes += [f"Not propagated: {reason}." for reason in gathered.reasons]
     notes += [f"Not used: {reason}." for reason in propagation.unmet]
-    notes += [f"Not used: {id}, because {reason}." for id, reason in NOT_RUN.items()]
+    notes.append("Not used: " + "; ".join(f"{id}, because {reason}" for id, reason in NOT_RUN.items()) + ".")
     if not games.comparisons:
         notes.append("Not used: R12, because no distribution audit is in this report.")
     return tuple(dict.fromkeys(notes))

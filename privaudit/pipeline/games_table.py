@@ -109,7 +109,7 @@ def _finding(games: Games, node: Node) -> Finding:
     at_delta = _epsilons(games, node)
     metrics = [] if advantage == Interval() and measured is None else [_metric("advantage", advantage, measured)]
     metrics += [_metric("epsilon", intervals[other], None, at=other.delta) for other in at_delta]
-    metrics += _draws(games, node, advantage, measured)
+    metrics += _draws(node, advantage, measured)
     known = [advantage, *(intervals[other] for other in at_delta)]
     used = [bound for interval in known for bound in (interval.lower, interval.upper) if bound is not None]
     return Finding(
@@ -158,7 +158,7 @@ def _metric(name: str, interval: Interval, measured: Shown | None, *, at: float 
     )
 
 
-def _draws(games: Games, node: Node, interval: Interval, measured: Shown | None) -> list[Metric]:
+def _draws(node: Node, interval: Interval, measured: Shown | None) -> list[Metric]:
     """R15: the advantage over two ratios as draws of the property."""
     if measured is None or node.game != "distribution_inference":
         return []

@@ -14,7 +14,13 @@ from privaudit.errors import ConfigError, TrainingError
 from privaudit.interfaces import Progress, ProgressHook
 from privaudit.pipeline.analyse import analyse
 from privaudit.pipeline.canary_play import play_canaries
-from privaudit.pipeline.distribution.train import check_same_claim, collect_planned, plan_worlds, train_worlds
+from privaudit.pipeline.distribution.train import (
+    check_folder,
+    check_same_claim,
+    collect_planned,
+    plan_worlds,
+    train_worlds,
+)
 from privaudit.pipeline.looks import with_looks_of
 from privaudit.pipeline.plan import AuditPlan, make_plan
 from privaudit.pipeline.primary import make_methods
@@ -117,7 +123,10 @@ def train_shadows(
         return play_canaries(checked, **options)
     if checked.kind == "distribution":
         return train_worlds(checked, out=Path(checked.out), **options)
-    beside = None if checked.distribution is None else plan_worlds(checked, dataset=dataset, base=where)
+    beside = None
+    if checked.distribution is not None:
+        beside = plan_worlds(checked, dataset=dataset, base=where)
+        check_folder(beside, AuditFolder(Path(checked.out)).distribution, accept_versions=accept_versions)
     plan = prepare(checked, dataset=dataset, base=where, accept_versions=accept_versions)
     if beside is not None:
         check_same_claim(plan.recipes[0], beside)

@@ -23,11 +23,15 @@ RIGHT_OF_THE_SEAM = (*ANALYSIS, "report")
 
 
 def stored_config(manifest: Manifest, changes: AuditConfig | None) -> AuditConfig:
-    """Return the stored config, with the parts right of the seam taken from ``changes``."""
+    """Return the stored config, with the parts right of the seam taken from ``changes``: attacks, confidence, report."""
     config = parse(AuditConfig, dict(manifest.config), where="manifest.json")
     if changes is None:
         return config
-    return config.model_copy(update={part: getattr(changes, part) for part in RIGHT_OF_THE_SEAM})
+    update = {part: getattr(changes, part) for part in RIGHT_OF_THE_SEAM}
+    if config.distribution is not None and changes.distribution is not None:
+        attacks = {"attacks": changes.distribution.attacks}
+        update["distribution"] = config.distribution.model_copy(update=attacks)
+    return config.model_copy(update=update)
 
 
 def read_inputs(

@@ -59,12 +59,20 @@ def _create(kind: str, name: str, params: Mapping[str, Any]) -> Any:
                 f"{kind} {name} has no parameter {given!r}{options}.{nearest(given, known)}",
                 key=f"{kind}s.{name}.{given}",
             )
+    needed = [field.name for field in dataclasses.fields(built) if field.init and _has_no_default(field)]
+    absent = [name for name in needed if name not in params]
+    if absent:
+        raise ConfigError(f"{kind} {name} needs {' and '.join(absent)}.", key=f"{kind}s.{name}.{absent[0]}")
     try:
         return built(**params)
     except TypeError as error:  # a text where a number is due, met in a comparison
         raise ConfigError(
             f"{kind} {name}: a parameter is of the wrong type ({error}).", key=f"{kind}s.{name}"
         ) from None
+
+
+def _has_no_default(field: "dataclasses.Field[Any]") -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def create_attack(name: str, params: Mapping[str, Any]) -> Attack:

@@ -114,7 +114,7 @@ DEFENSES = (
         kind="defense",
         name="output_noise",
         summary="noise is added to what models say",
-        needs="distribution audits; scores",
+        needs="distribution audits",
         where="privaudit.defenses.output_noise:OutputNoise",
         source="this project",
     ),

@@ -1,7 +1,6 @@
 """What a distribution audit found, as tables and sentences."""
 
 import math
-from collections.abc import Sequence
 
 from privaudit.report.estimate_words import confidence_text
 from privaudit.report.tables import Table
@@ -134,7 +133,7 @@ def distribution_sentences(report: AuditReport) -> tuple[str, ...]:
     """Return in plain sentences what the models say about the population; none without a distribution audit."""
     best = strongest(report)
     if best is None:
-        return ()
+        return _of_the_ratio(report)
     accuracy = metric_of(best.metrics, "accuracy")
     assert accuracy is not None and accuracy.value is not None
     n_looks = sum(_has_interval(finding) for finding in distribution_findings(report))
@@ -149,6 +148,24 @@ def distribution_sentences(report: AuditReport) -> tuple[str, ...]:
     sentence = (
         f"Told that a model was trained on one of two worlds ({worlds}), {which} says rightly which one for "
         f"{percent_text(accuracy.value)} of the models{_interval(accuracy, n_looks)}; guessing is right for 50 %.{_as_draws(best)}"
+    )
+    return (sentence,)
+
+
+def _of_the_ratio(report: AuditReport) -> tuple[str, ...]:
+    """What is said where no attack told two worlds apart."""
+    found = [finding for finding in report.findings("distribution") if finding.game == RATIO]
+    errors = [(metric_of(finding.metrics, "mean_squared_error"), finding) for finding in found]
+    known = [(metric.value, finding) for metric, finding in errors if metric is not None and metric.value is not None]
+    if not known:
+        return ()
+    error, finding = min(known, key=lambda pair: pair[0])
+    ratios = ", ".join(percent_text(ratio) for ratio in finding.params.get("ratios", ()))
+    of_what = finding.params.get("property")
+    share = f"the share of records with {of_what}" if of_what else "the ratio"
+    sentence = (
+        f"From a model's answers, {attack_text(finding.method)} estimates {share} in its training data ({ratios}) with a root mean "
+        f"squared error of {percent_text(math.sqrt(error))}."
     )
     return (sentence,)
 
@@ -176,8 +193,3 @@ def distribution_warnings(report: AuditReport) -> tuple[str, ...]:
     """Return what makes the numbers of a distribution audit doubtful: notes that say so themselves."""
     notes = [note for section in report.sections if section.kind == "distribution" for note in section.notes]
     return tuple(dict.fromkeys(note for note in notes if note.startswith("Warning: ")))
-
-
-def worlds_told(report: AuditReport) -> Sequence[str]:
-    """Return the pairs of worlds that were told apart, in their order."""
-    return tuple(dict.fromkeys(pair_text(finding) for finding in distribution_findings(report)))

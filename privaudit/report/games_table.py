@@ -3,7 +3,7 @@
 import math
 
 from privaudit.games.game_titles import ACCESS_TITLES, GAME_TITLES, NEIGHBOUR_TITLES, game_title
-from privaudit.games.propagation_words import confidence_text, number_text
+from privaudit.games.propagation_words import VACUOUS_FROM, confidence_text, number_text
 from privaudit.report.tables import Table
 from privaudit.report.words import delta_text
 from privaudit.types import AuditReport, Finding, Metric, Neighbouring
@@ -11,7 +11,6 @@ from privaudit.types import AuditReport, Finding, Metric, Neighbouring
 HEAD = ("game", "adversary sees", "neighbours", "measured advantage", "at least", "at most", "by")
 NOTHING = "no bound"
 NOT_ATTACKED = "not attacked"
-VACUOUS_FROM = 0.99
 
 
 def games_table(report: AuditReport) -> Table:

@@ -1,5 +1,6 @@
 """Stores who was trained on which draw of which world, and what is known of the records."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from privaudit.errors import CorruptStoreError
 from privaudit.store.tensors import array_to_text, load_arrays, save_arrays, text_to_array
 from privaudit.types.design import SHADOW, TARGET
 from privaudit.types.worlds import WorldDesign
+
+LOG_PROBABILITIES, PREDICTED = "class_log_probability", "predicted_class"  # names of what is stored of each model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,6 +29,37 @@ class StoredWorlds:
     design: WorldDesign
     labels: NDArray[np.int64]
     has_property: NDArray[np.bool_]
+
+
+def draws_digest(design: WorldDesign) -> str:
+    """SHA-256 over who is trained on what, in which world, and what all are asked about.
+
+    Args:
+        design: the design.
+    """
+    total = hashlib.sha256()
+    arrays = (design.world, design.role == TARGET, design.query_records, design.query_world)
+    for array in (*arrays, *design.members, *(design.member_labels or ())):
+        total.update(f"{array.shape}\n".encode())
+        total.update(np.ascontiguousarray(array, dtype=np.int64).tobytes())
+    return total.hexdigest()
+
+
+def check_draws(path: Path, stored: StoredWorlds, wanted: str) -> None:
+    """Refuse a design that is not the one that a manifest was written for.
+
+    Args:
+        path: its file, for the message.
+        stored: what was read.
+        wanted: the manifest's digest.
+
+    Raises:
+        CorruptStoreError: if it differs.
+    """
+    if draws_digest(stored.design) != wanted:
+        raise CorruptStoreError(
+            f"{path} is not what manifest.json was written with. Run the same command again; models are kept."
+        )
 
 
 def write_worlds(path: Path, stored: StoredWorlds) -> None:

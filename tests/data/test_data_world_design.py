@@ -175,6 +175,16 @@ def test_what_is_no_audit_is_refused(error, change):
         design(**change)
 
 
+def test_ratios_that_are_one_number_of_records_are_refused():
+    for changes, key, most in (
+        ({"ratios": (0.5, 0.505), "n_records": 60}, "distribution.n_records", "200 or more"),
+        ({"ratios": (0.5, 0.48), "n_adversary_records": 20}, "distribution.adversary.n_records", "50 or more"),
+    ):
+        with pytest.raises(ConfigError, match=rf"are both \d+ records with the property.*{most}") as caught:
+            design(**changes)
+        assert caught.value.key == key
+
+
 def test_the_base_can_be_compared_with_its_control_alone():
     assert design(ratios=(0.5,)).names == ("50 %", "50 % (control)")
 
@@ -189,7 +199,7 @@ def test_any_law_can_be_given_as_a_function():
     made = transform(draw, n_adversary_records=20)
     pools = split_pools(N, LABELS, seed=0)
     assert (made.names, made.ratios, made.control) == (("base", "other", "base (control)"), None, 2)
-    assert [world for world, _, _ in called] == [0] * 5 + [1] * 5 + [0] * 5 + [0, 1, 0]
+    assert [world for world, _, _ in called] == [0, 0] + [0] * 5 + [1] * 5 + [0] * 5 + [0, 1, 0]
     assert made.sizes().tolist() == [20, 20, 20, 60, 60] * 3
     low = {SHADOW: pools.adversary_train[:100], TARGET: pools.victim_train[:100]}
     for world, role, members in zip(made.world, made.role, made.members, strict=True):
@@ -218,6 +228,21 @@ def test_what_a_law_may_not_return_is_refused_by_its_name(returned, message):
         transform(younger)
 
 
+def test_draws_that_are_not_drawn_are_refused():
+    def the_same(world, pool, n, rng):
+        return pool[:n] if world == 0 else pool[n : 2 * n]
+
+    with pytest.raises(ConfigError, match="the_same drew the same records for several models of world base"):
+        transform(the_same)
+    other = np.random.default_rng()
+
+    def of_another_generator(world, pool, n, rng):
+        return other.choice(pool, n, replace=False)
+
+    with pytest.raises(ConfigError, match=r"of_another_generator\) gave other records when it was called again"):
+        transform(of_another_generator)
+
+
 def test_names_of_worlds_must_differ():
-    with pytest.raises(ConfigError, match="worlds must differ"):
+    with pytest.raises(ConfigError, match="worlds must have different names"):
         transform(uniform, names=("all", "all"))

@@ -9,14 +9,14 @@ import yaml
 
 from privaudit import run_audit
 from privaudit.config import parse
-from privaudit.errors import ConfigError, StoreVersionError, UnsupportedError
+from privaudit.errors import ConfigError, CorruptStoreError, StoreError, StoreVersionError, UnsupportedError
 from privaudit.gate import GatePolicy, judge
 from privaudit.pipeline.analyse import analyse
 from privaudit.report.html import render_html
 from privaudit.report.markdown import render_markdown
 from privaudit.report.serialise import load_report, report_to_json
 from privaudit.report.terminal import render_text
-from privaudit.store.tensors import load_arrays
+from privaudit.store.tensors import load_arrays, save_arrays
 
 SMALL = {
     "property": {"group": "sex", "value": "Female"},
@@ -259,6 +259,12 @@ def too_many(dataset, world, pool, n, rng):
 
 def wrong(dataset):
     return np.zeros(3)
+
+def ragged(dataset):
+    return [[1], [1, 2]]
+
+def by_chance(dataset):
+    return np.random.default_rng().random(dataset.n_records) < 0.5
 """
 
 
@@ -281,8 +287,9 @@ def test_properties_and_worlds_by_a_function_of_your_own(tmp_path):
         changed = {**settings, "worlds": {**worlds, "draw": f"mine.py:{function}"}}
         with pytest.raises(ConfigError, match=words):
             run_audit(content(tmp_path / "c", changed), base=tmp_path)
-    with pytest.raises(ConfigError, match="one true or false per record"):
-        run_audit(content(tmp_path / "d", {"property": {"function": "mine.py:wrong"}}), base=tmp_path)
+    for function, words in (("wrong", "one true or false"), ("ragged", "one true or false"), ("by_chance", "again")):
+        with pytest.raises(ConfigError, match=words):
+            run_audit(content(tmp_path / "d", {"property": {"function": f"mine.py:{function}"}}), base=tmp_path)
     with pytest.raises(ConfigError, match="kl_regression estimates a ratio"):
         run_audit(content(tmp_path / "e", {**settings, "attacks": ["kl_regression"]}), base=tmp_path)
 
@@ -296,7 +303,31 @@ def test_estimates_of_the_ratio_itself(tmp_path):
     over_all = next(each for each in finding.metrics if each.name == "mean_squared_error" and each.at is None)
     assert over_all.value < np.var([0.1, 0.5, 0.9])  # better than always saying the middle
     assert metric(finding, "n_leaked_bayes").value > 0
-    assert "mean estimate" in render_text(report)
+    text = " ".join(render_text(report).split())
+    assert "mean estimate" in text and "estimates the share of records with sex = Female" in text
+    assert "No attack was run" not in text and not any(
+        "No control" in note for s in report.sections for note in s.notes
+    )
+
+
+@pytest.mark.slow
+def test_a_design_that_was_changed_on_disk_is_refused(audited, tmp_path):
+    import shutil
+
+    out, _ = audited
+    copy = tmp_path / "copy"
+    shutil.copytree(out, copy)
+    path = copy / "worlds.safetensors"
+    arrays = load_arrays(path)
+    changed = {**arrays, "members": arrays["members"].copy()}
+    changed["members"][100] += 1
+    save_arrays(path, changed)
+    with pytest.raises(CorruptStoreError, match=r"not what manifest\.json was written with"):
+        analyse(copy)
+    shutil.copy(out / "worlds.safetensors", path)
+    (copy / "models" / "00010.safetensors").unlink()  # a victim's
+    with pytest.raises(StoreError, match="Run the same command again"):
+        analyse(copy)
 
 
 @pytest.fixture(scope="module")
@@ -347,6 +378,31 @@ def test_a_planted_contradiction_is_found_and_its_path_printed(both):
 
 
 @pytest.mark.slow
+def test_a_refused_run_changes_nothing_that_a_later_report_says(both):
+    out, config, report = both
+    before = [path.read_bytes() for path in sorted(out.rglob("manifest.json"))]
+    settings = {**config["distribution"], "property": {"group": "sex", "value": "Male"}, "ratios": [0.5, 0.9]}
+    with pytest.raises(StoreVersionError, match="distribution holds models of another audit"):
+        run_audit({**config, "distribution": settings})
+    assert len(before) == 2 and [path.read_bytes() for path in sorted(out.rglob("manifest.json"))] == before
+    again = analyse(out)
+    assert again.findings("distribution")[0].params["property"] == "sex = Female"
+    assert [f.params for f in again.findings("distribution")] == [f.params for f in report.findings("distribution")]
+
+
+@pytest.mark.slow
+def test_attacks_can_be_chosen_again_beside_a_membership_audit_too(both, command):
+    out, config, _ = both
+    settings = {**config["distribution"], "attacks": ["kl_label"]}
+    (command.folder / "other.yaml").write_text(yaml.safe_dump({**config, "distribution": settings}))
+    done = command.inside("attack", str(out), "--config", "other.yaml", "--format", "json")
+    methods = {
+        f["method"] for s in json.loads(done.stdout)["sections"] if s["kind"] == "distribution" for f in s["findings"]
+    }
+    assert methods == {"kl_label"}
+
+
+@pytest.mark.slow
 def test_both_audits_of_a_report_keep_one_claim(both, tmp_path):
     _, config, _ = both
     batches = {"epochs": 5, "batch_size": 20, "optimizer": {"lr": 0.1}, "dp": PRIVATE}
@@ -387,6 +443,12 @@ MISTAKES = {
         lambda c: c["distribution"].update(defense={"name": "resampling", "ratio": 2}),
         "ratio must lie",
     ),
+    "no share": (lambda c: c["distribution"].update(defense="label_noise"), "defense label_noise needs share"),
+    "a world without women": (
+        lambda c: c["distribution"].update(ratios=[0.5, 0.0], defense="resampling"),
+        "defense resampling: re-sampling needs records with and without",
+    ),
+    "confidence": (lambda c: c.update(confidence=0.3), "confidence must be at least 0.5"),
     "keys of the other kind": (lambda c: c.update(design={"n_models": 8}), "design is for kind: membership"),
     "attacks above": (lambda c: c.update(attacks=["lira"]), "attacks is for kind: membership"),
     "too few shadows": (

@@ -12,6 +12,7 @@ from privaudit.config import AuditConfig
 from privaudit.config.distribution import DistributionConfig
 from privaudit.data.world_channels import WorldChannel
 from privaudit.defenses.resampling import Resampling
+from privaudit.errors import StoreError
 from privaudit.interfaces import DistributionAttack
 from privaudit.pipeline.distribution.channels import channel_findings, channel_warnings, channels_of
 from privaudit.pipeline.distribution.findings import (
@@ -29,7 +30,7 @@ from privaudit.pipeline.stored import stored_claim, stored_config
 from privaudit.pipeline.with_games import with_games
 from privaudit.store.folder import AuditFolder
 from privaudit.store.manifest import ANALYSIS_LIBRARIES, Manifest, library_versions, read_manifest
-from privaudit.store.world_file import StoredWorlds, read_worlds
+from privaudit.store.world_file import StoredWorlds, check_draws, read_worlds
 from privaudit.types import AuditReport, Finding, Section, Subject
 from privaudit.types.design import SHADOW, TARGET
 
@@ -62,11 +63,11 @@ def analyse_distribution(out: Path, *, changes: AuditConfig | None = None) -> Au
     """
     folder = AuditFolder(out)
     manifest = read_manifest(folder.manifest)
-    config = _config(manifest, changes)
+    config = stored_config(manifest, changes)
     settings = config.distribution
     assert settings is not None  # the config has checked
     claim, params = (None, None) if draws_anew(settings) else stored_claim(manifest)
-    sections = distribution_sections(out, config)
+    sections = distribution_sections(out, changes=changes)
     if params is not None and claim is not None:
         computed = claim_finding(params, delta=claim.delta)
         sections += [Section(kind="games", title="What the claim allows", findings=(computed,))]
@@ -84,37 +85,39 @@ def draws_anew(settings: DistributionConfig) -> bool:
     return settings.defense is not None and settings.defense.name == Resampling.name
 
 
-def distribution_sections(out: Path, config: AuditConfig) -> list[Section]:
+def distribution_sections(out: Path, *, changes: AuditConfig | None = None) -> list[Section]:
     """Return the sections on the distribution that the models of a folder were trained for.
 
     Args:
-        out: the folder of the distribution audit.
-        config: its config.
+        out: the folder of the distribution audit, whose own manifest says what they were trained for.
+        changes: another config, of which the distribution block's attacks and the confidence are used.
+
+    Raises:
+        StoreError: if the folder holds no whole audit.
     """
     folder = AuditFolder(out)
+    manifest = read_manifest(folder.manifest)
+    config = stored_config(manifest, changes)
     settings = config.distribution
     assert settings is not None  # the config has checked
     stored = read_worlds(folder.worlds)
+    check_draws(folder.worlds, stored, str(manifest.design["draws"]))
     said = read_said(folder, stored, has_scores=config.access == "score")
     attacks = distribution_attacks(settings, config.access)
-    remarks = tuple(read_manifest(folder.manifest).remarks)
     name = "" if settings.property is None else f": {property_name(settings.property)}"
     on_worlds = [attack for attack in attacks if attack.answers == "world"]
     controls = _control_findings(said, on_worlds, config.confidence)
     notes = (
-        *_of_the_control(controls),
+        *channel_warnings(_channels(said), stored.design.names),
+        *_of_the_control(controls, has_control=stored.design.control is not None),
         SHARED if settings.adversary.overlap else TRAINED_APART,
         JOINTLY,
         *_relaxations(settings),
-        *remarks,
+        *manifest.remarks,
     )
     told = _told_apart(said, attacks, settings, confidence=config.confidence)
-    warnings = channel_warnings(_channels(said), stored.design.names)
-    sections = [
-        Section(
-            kind="distribution", title=f"Distribution inference{name}", findings=tuple(told), notes=(*warnings, *notes)
-        )
-    ]
+    title = f"Distribution inference{name}"
+    sections = [Section(kind="distribution", title=title, findings=tuple(told), notes=notes)]
     if controls:
         sections += [Section(kind="distribution", title="Control: two worlds that are the same", findings=controls)]
     return sections
@@ -165,9 +168,9 @@ def _control_findings(said: Said, attacks: Sequence[DistributionAttack], confide
     )
 
 
-def _of_the_control(controls: Sequence[Finding]) -> tuple[str, ...]:
+def _of_the_control(controls: Sequence[Finding], *, has_control: bool) -> tuple[str, ...]:
     """Say where the control is missing, or is told apart although nothing should."""
-    if not controls:
+    if not has_control:
         return ("No control was run (control: false): nothing shows that equal worlds are not told apart",)
     failed = [finding.method for finding in controls if not stays_with_guessing(finding)]
     if not failed:
@@ -197,6 +200,12 @@ def _relaxations(settings: DistributionConfig) -> tuple[str, ...]:
     if settings.defense is not None:
         knows = "knows it and trains shadow models with it" if adversary.knows_defense else "does not know it"
         notes.append(f"Defense: {settings.defense.name}; the adversary {knows}")
+    if settings.property is not None:
+        n = settings.n_records
+        rounded = [ratio for ratio in settings.ratios if abs(round(ratio * n) / n - ratio) > 1e-9]
+        if rounded:
+            shown = ", ".join(f"{ratio:g} as {round(ratio * n)} of {n}" for ratio in rounded)
+            notes.append(f"Ratios are rounded to whole records: {shown}")
     if settings.class_balance == "free" and settings.worlds is None:
         notes.append(
             "Classes are taken as they come: their shares change with the ratio where they depend on the property"
@@ -204,21 +213,15 @@ def _relaxations(settings: DistributionConfig) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _config(manifest: Manifest, changes: AuditConfig | None) -> AuditConfig:
-    """Return the stored config, with attacks, confidence and report of another one."""
-    config = stored_config(manifest, changes)
-    if changes is None or changes.distribution is None or config.distribution is None:
-        return config
-    attacks = {"attacks": changes.distribution.attacks}
-    return config.model_copy(update={"distribution": config.distribution.model_copy(update=attacks)})
-
-
 def _subject(folder: AuditFolder, manifest: Manifest) -> Subject:
     """Name the models that were audited; their digest is over all victims."""
     design = read_worlds(folder.worlds).design
     sha = hashlib.sha256()
     for row in design.rows(TARGET).tolist():
-        sha.update(folder.model(row).read_bytes())
+        path = folder.model(row)
+        if not path.exists():
+            raise StoreError(f"{path} is missing. Run the same command again; only it is trained again.")
+        sha.update(path.read_bytes())
     build = str(manifest.recipe["model"]["build"]).rpartition(":")[2]
     return Subject(
         name=f"{build} on {manifest.data['name']}", model_digest=sha.hexdigest(), data_digest=manifest.data["digest"]

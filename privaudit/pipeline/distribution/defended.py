@@ -12,7 +12,7 @@ from privaudit.data.world_layout import Treat
 from privaudit.defenses.base import OutputDefense, Release
 from privaudit.defenses.resampled_counts import fixed_size
 from privaudit.defenses.resampling import Resampling
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, DataError
 from privaudit.registry import create_defense
 from privaudit.types.design import SHADOW, TARGET
 
@@ -86,5 +86,8 @@ def _params(settings: DistributionConfig, n_records: int) -> dict[str, Any]:
         create_defense(settings.defense.name, {**params, "size": "varying"})  # refuses what is unknown, by its name
         counts = [(round(ratio * n_records), n_records - round(ratio * n_records)) for ratio in settings.ratios]
         plain = Resampling(size="varying", **params)
-        params["size"] = fixed_size(counts, plain.ratio, plain.kind)
+        try:
+            params["size"] = fixed_size(counts, plain.ratio, plain.kind)
+        except DataError as error:  # a world without a record of one kind
+            raise ConfigError(f"defense resampling: {error}", key="distribution.defense") from None
     return params

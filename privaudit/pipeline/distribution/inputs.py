@@ -7,11 +7,9 @@ from numpy.typing import NDArray
 
 from privaudit.errors import StoreError
 from privaudit.store.folder import AuditFolder
-from privaudit.store.world_file import StoredWorlds
+from privaudit.store.world_file import LOG_PROBABILITIES, PREDICTED, StoredWorlds
 from privaudit.types.design import SHADOW, TARGET
 from privaudit.types.worlds import WorldInputs
-
-LOG_PROBABILITIES, PREDICTED = "class_log_probability", "predicted_class"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

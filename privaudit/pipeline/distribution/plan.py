@@ -1,6 +1,5 @@
 """What a distribution audit will do, checked before the first model is trained."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +18,13 @@ from privaudit.data.sources import load_dataset
 from privaudit.data.user_code import user_code_digest
 from privaudit.data.world_design import make_transform_design, make_world_design
 from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.estimators.world_accuracy import LEAST_CONFIDENCE
 from privaudit.pipeline.distribution.defended import Defended, defended_by
 from privaudit.pipeline.distribution.methods import distribution_attacks
 from privaudit.pipeline.distribution.worlds import property_of, transform_of
 from privaudit.pipeline.plan import LEFT_OF_THE_SEAM
 from privaudit.store.manifest import Manifest, library_versions
-from privaudit.store.world_file import StoredWorlds
+from privaudit.store.world_file import StoredWorlds, draws_digest
 from privaudit.training.groups import TrainerPlan
 from privaudit.training.model_spec import ModelSpec
 from privaudit.training.recipe import Recipe, resolve_recipe
@@ -93,6 +93,11 @@ def make_distribution_plan(
     settings = config.distribution
     assert settings is not None  # the config has checked
     distribution_attacks(settings, config.access)
+    if config.confidence < LEAST_CONFIDENCE:
+        raise ConfigError(
+            f"confidence must be at least {LEAST_CONFIDENCE} for a distribution audit; got {config.confidence}.",
+            key="confidence",
+        )
     datasets = _datasets(config, settings, dataset, base)
     data = datasets[TARGET]
     has_property = np.zeros(data.n_records, dtype=np.bool_)
@@ -215,7 +220,6 @@ def _manifest(
     base: Path | None,
     device_type: str,
 ) -> Manifest:
-    draws = hashlib.sha256(b"".join(rows.tobytes() for rows in (*design.members, *(design.member_labels or ()))))
     functions = [settings.worlds.draw if settings.worlds else None, settings.property and settings.property.function]
     models = {
         role: {"build": spec.build, "params": dict(spec.params), "train": spec.train, "code": spec.code_digests()}
@@ -239,7 +243,7 @@ def _manifest(
             "seed": config.seed,
             **settings.design(),
             "access": config.access,
-            "draws": draws.hexdigest(),
+            "draws": draws_digest(design),
             "functions": [user_code_digest(spec, base) for spec in functions if spec],
         },
         versions=library_versions(),

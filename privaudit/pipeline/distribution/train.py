@@ -9,7 +9,7 @@ from privaudit.errors import ConfigError, TrainingError
 from privaudit.interfaces import Progress, ProgressHook
 from privaudit.pipeline.distribution.plan import DistributionPlan, make_distribution_plan
 from privaudit.store.folder import AuditFolder
-from privaudit.store.manifest import check_same, joint_versions, read_manifest, write_manifest
+from privaudit.store.manifest import Manifest, check_same, joint_versions, read_manifest, write_manifest
 from privaudit.store.tensors import check_whole
 from privaudit.store.world_file import write_worlds
 from privaudit.training.groups import TrainerPlan
@@ -133,15 +133,34 @@ def _trainers(plan: DistributionPlan, device: str) -> dict[str, TrainerPlan]:
     return found
 
 
+def check_folder(plan: DistributionPlan, out: Path, *, accept_versions: bool = False) -> Manifest:
+    """Refuse a folder that holds models of another plan, before anything is written anywhere.
+
+    Args:
+        plan: with its trainers.
+        out: the folder, which need not be there.
+        accept_versions: use models that other library versions trained.
+
+    Returns:
+        the manifest to be written.
+
+    Raises:
+        StoreVersionError: if the folder holds models of another audit.
+        CorruptStoreError: if a model is cut short.
+    """
+    folder = AuditFolder(out.resolve())
+    if not folder.manifest.exists():
+        return plan.manifest
+    stored = read_manifest(folder.manifest)
+    check_same(stored, plan.manifest, folder.path, accept_versions=accept_versions)
+    for path in sorted((folder.path / "models").glob("*.safetensors")):
+        check_whole(path)
+    return replace(plan.manifest, versions=joint_versions(stored.versions, plan.manifest.versions))
+
+
 def _lay_out(folder: AuditFolder, plan: DistributionPlan, *, accept_versions: bool) -> None:
     """Make the folder, or check that what it holds was trained by the same plan."""
-    manifest = plan.manifest
-    if folder.manifest.exists():
-        stored = read_manifest(folder.manifest)
-        check_same(stored, manifest, folder.path, accept_versions=accept_versions)
-        manifest = replace(manifest, versions=joint_versions(stored.versions, manifest.versions))
-        for path in sorted((folder.path / "models").glob("*.safetensors")):
-            check_whole(path)
+    manifest = check_folder(plan, folder.path, accept_versions=accept_versions)
     folder.create()
     write_worlds(folder.worlds, plan.stored)
     write_manifest(folder.manifest, manifest)

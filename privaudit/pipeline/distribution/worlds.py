@@ -62,7 +62,21 @@ def _of_group(config: PropertyConfig, dataset: Dataset) -> NDArray[np.bool_]:
 
 
 def _of_function(spec: str, dataset: Dataset, base: Path | None) -> NDArray[np.bool_]:
-    values = np.asarray(call_user(spec, base, "distribution.property.function", dataset))
+    first, again = (_booleans(spec, dataset, base) for _ in range(2))
+    if not np.array_equal(first, again):
+        raise ConfigError(
+            f"{spec} says something else when it is called again. Whether a record has the property must not depend on chance.",
+            key="distribution.property.function",
+        )
+    return first
+
+
+def _booleans(spec: str, dataset: Dataset, base: Path | None) -> NDArray[np.bool_]:
+    said = call_user(spec, base, "distribution.property.function", dataset)
+    try:
+        values = np.asarray(said)
+    except ValueError:  # lists of different lengths
+        values = np.zeros((0, 0), dtype=np.object_)
     if values.shape != (dataset.n_records,) or not (values.dtype == np.bool_ or np.isin(values, (0, 1)).all()):
         raise ConfigError(
             f"{spec} must return one true or false per record, shape ({dataset.n_records},); got {values.dtype} of shape "
