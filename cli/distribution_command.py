@@ -41,7 +41,8 @@ def command(config: str, accept_versions: bool, output_format: str, quiet: bool,
     settings = with_flags(load_config(config), **flags)
     if settings.kind != "distribution":
         raise ConfigError(
-            f"{config}: kind must be distribution; got {settings.kind}. Set it, or use `privaudit run`.", key="kind"
+            f"{config}: kind is {settings.kind} (membership where none is given). Write kind: distribution, or use `privaudit run`.",
+            key="kind",
         )
     with progress_view(quiet=quiet) as progress:
         report = run_audit(settings, base=Path(config).parent, accept_versions=accept_versions, progress=progress)

@@ -24,7 +24,7 @@ COMMANDS = {
     "bounds": "What DP-SGD's parameters guarantee: epsilon, TPR at FPR, Bayes security.",
     "plan": "How many canaries or trainings an audit needs, what it could show and what it costs.",
     "study": "Reproduce a paper's claim or a benchmark of ours: the zoo of broken DP-SGD, black-box audits, ...",
-    "list": "List attacks, estimators, models and data sets.",
+    "list": "List attacks, defenses, estimators, games, models and data sets.",
 }
 
 

@@ -15,8 +15,8 @@ from privaudit.types import ConfusionCounts, Metric
 from privaudit.validate import check_both_worlds, check_probability, check_scores
 
 RULE = (
-    "says world 1 from a score of 0 on; mean of both worlds' shares of right answers; interval over fresh victims, each "
-    "trained on a new draw from the same pool of records, with these shadow models and queries held fixed"
+    "an attack names the base where its score is below 0, else the other world; mean of both worlds' shares of right answers; "
+    "interval over fresh victims, each trained on a new draw from the same pool of records, with these shadow models and queries held fixed"
 )
 LEAST_CONFIDENCE = 0.5  # below, an end of the interval may lie on the wrong side of its count's mean
 

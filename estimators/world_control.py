@@ -16,7 +16,7 @@ from privaudit.validate import check_probability
 
 RULE = (
     "region that the accuracy keeps to if both worlds have the same law, whatever the attack, for all looks together "
-    "(binomial on the victims; Bonferroni); outside it something other than the law tells these models apart"
+    "(binomial on the victims; Bonferroni); outside it something other than the population tells these models apart"
 )
 
 

@@ -75,6 +75,7 @@ def test_every_default():
         },
         "report": {"formats": ["html", "json", "md"], "audience": "internal"},
         "canaries": None,
+        "distribution": None,
     }
     dp = DpConfig(noise_multiplier=1.0)
     assert (dp.epsilon, dp.max_grad_norm, dp.delta) == (None, 1.0, 1e-5)
@@ -156,7 +157,7 @@ def test_unknown_keys_that_look_like_types_are_named(key):
         ({"confidence": float("nan")}, "confidence", "nan"),
         ({"data": 3}, "data", "dictionary"),
         ({"data": {"n_records": 1}}, "data.n_records", "got 1"),
-        ({"data": {"groups": "sex"}}, "data.groups", "tuple"),
+        ({"data": {"groups": "sex"}}, "data.groups", "list"),
         ({"data": {"label": True}}, "data.label", "true and false are no values of it (quote a text); got true"),
         ({"design": {"n_models": 2}}, "design.n_models", "got 2"),
         ({"design": {"n_models": "many"}}, "design.n_models", "got 'many'"),
@@ -165,7 +166,7 @@ def test_unknown_keys_that_look_like_types_are_named(key):
         ({"design": {"targets": "non"}}, "design.targets", "."),
         ({"design": {"kind": "pairs"}}, "design.kind", "'paired' or 'balanced'"),
         ({"attacks": []}, "attacks", "at least 1"),
-        ({"attacks": "lira"}, "attacks", "tuple"),
+        ({"attacks": "lira"}, "attacks", "list"),
         ({"attacks": [3]}, "attacks.0", "."),
         ({"attacks": [{"params": {}}]}, "attacks.0.name", "missing"),
         ({"attacks": [{"variance": "pooled"}]}, "attacks.0.name", "missing"),

@@ -1,6 +1,6 @@
 """The distribution part of the audit config: which worlds are to be told apart, by whom, from how many models."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -113,7 +113,7 @@ class DistributionConfig(StrictModel):
     n_shadows: Annotated[int, Field(ge=2)] = 30
     n_victims: Annotated[int, Field(ge=2)] = 60
     n_queries: Annotated[int, Field(ge=1)] = 1000
-    class_balance: Annotated[str, Field(pattern="^(fixed|free)$")] = "fixed"
+    class_balance: Literal["fixed", "free"] = "fixed"
     control: bool = True
     adversary: AdversaryConfig = AdversaryConfig()
     defense: MethodConfig | None = None

@@ -109,10 +109,13 @@ def _is_branch(part: str) -> bool:
 
 def _explain(model: type[BaseModel], problem: Any, key: str) -> str:
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key.{nearest(str(problem['loc'][-1]), _keys_at(model, problem['loc'][:-1]))}"
+        last = str(problem["loc"][-1])
+        if len(problem["loc"]) > 1 and last in model.model_fields:
+            return f"{key}: unknown key. {last} stands at the top level, not in a block."
+        return f"{key}: unknown key.{nearest(last, _keys_at(model, problem['loc'][:-1]))}"
     if problem["type"] == "missing":
         return f"{key}: missing; it has no default."
-    text = " ".join(problem["msg"].removeprefix("Value error, ").split())
+    text = " ".join(problem["msg"].removeprefix("Value error, ").split()).replace("valid tuple", "list")
     got = problem.get("input")
     shown = (
         f"; got {got!r}"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from privaudit.estimators import ConfusionCounts, advantage_bound, clopper_pearson, one_run
+from privaudit.estimators import ConfusionCounts, advantage_bound, clopper_pearson, one_run, pld_claim
 from privaudit.estimators.rates import upper_rate
 from privaudit.games.graph import Evidence, Node
 from privaudit.games.relation_conditions import DPD
@@ -96,6 +96,11 @@ def guarantees(claim: PrivacyClaim | None) -> tuple[Evidence, ...]:
     found = [Evidence(node=node, side="upper", value=claim.epsilon, origin=f"guarantee {claim_text(claim)}")]
     params = claim.mechanism
     if params is not None and params.sampling == "poisson":
+        if claim.neighbouring is Neighbouring.ADD_REMOVE:  # the accountant's own is smaller than twice the claim
+            replaced = pld_claim(params, delta=claim.delta, neighbouring=Neighbouring.REPLACE_ONE)
+            other = Node(DPD, "epsilon", Neighbouring.REPLACE_ONE, None, claim.delta)
+            origin = f"guarantee {claim_text(replaced)}"
+            found.append(Evidence(node=other, side="upper", value=replaced.epsilon, origin=origin))
         said = (
             f"guarantee of DP-SGD's parameters (noise {params.noise_multiplier:g}, sample rate {params.sample_rate:g}, "
             f"{params.steps} steps)"

@@ -1,6 +1,9 @@
 """What a distribution audit found, as tables and sentences."""
 
 import math
+from collections.abc import Sequence
+
+from scipy.special import ndtri
 
 from privaudit.report.estimate_words import confidence_text
 from privaudit.report.tables import Table
@@ -9,6 +12,8 @@ from privaudit.types import AuditReport, Finding, Metric
 
 TOLD_APART, RATIO = "distribution_inference", "ratio_regression"
 SEES = {"score": "scores", "label": "labels"}
+GUESSING, FAILED = 0.5, "NOT as guessing"
+NARROW = 0.1  # half the width of an interval that would tell something
 LEAKED = {"n_leaked_exact": "draws leaked, exact", "n_leaked_paper": "draws leaked, as published"}
 
 
@@ -25,19 +30,42 @@ def control_findings(report: AuditReport) -> tuple[Finding, ...]:
 
 
 def distribution_table(report: AuditReport) -> Table:
-    """Return one row per pair of worlds and attack: right answers, AUC and draws leaked, with intervals."""
+    """Return one row per pair of worlds and attack: right answers, draws leaked and AUC, with intervals.
+
+    A single pair of worlds has no column; `pairs_sentence` names it.
+    """
+    findings = distribution_findings(report)
+    skipped = 1 if len({pair_text(finding) for finding in findings}) == 1 else 0
     rows = [
         (
             pair_text(finding),
             attack_text(finding.method),
-            SEES.get(str(finding.access), str(finding.access)),
             metric_text(metric_of(finding.metrics, "accuracy")),
-            metric_text(metric_of(finding.metrics, "auc")),
             *(leaked_text(metric_of(finding.metrics, name)) for name in LEAKED),
+            metric_text(metric_of(finding.metrics, "auc")),
+            SEES.get(str(finding.access), str(finding.access)),
         )
-        for finding in distribution_findings(report)
+        for finding in findings
     ]
-    return Table(head=("worlds", "attack", "sees", "right answers", "AUC", *LEAKED.values()), rows=tuple(rows))
+    head = ("worlds", "attack", "right answers", *LEAKED.values(), "AUC", "sees")
+    return Table(head=head[skipped:], rows=tuple(row[skipped:] for row in rows))
+
+
+def pairs_sentence(report: AuditReport) -> str:
+    """Return what was told apart, with how many models; "" without a distribution audit."""
+    findings = distribution_findings(report)
+    if not findings:
+        return ""
+    first = findings[0]
+    pairs = "; ".join(dict.fromkeys(pair_text(finding) for finding in findings))
+    of_what = first.params.get("property")
+    records = f" of the records with {of_what}" if of_what else ""
+    size = first.params.get("n_records")
+    each = f", each trained on {size:,} records" if isinstance(size, int) else ""
+    return (
+        f"Told apart: {pairs}{records}; {first.n_out} audited models per world{each}, and {first.params.get('n_shadows', 0)} of the "
+        "adversary's own in both."
+    )
 
 
 def pair_text(finding: Finding) -> str:
@@ -75,7 +103,7 @@ def control_table_of_worlds(report: AuditReport) -> Table:
     rows = []
     for finding in control_findings(report):
         guessing = metric_of(finding.metrics, "control_accuracy")
-        inside = "" if guessing is None else _inside(guessing)
+        inside = _guessing(finding)
         region = (
             "" if guessing is None else f"{percent_text(guessing.lower or 0)} to {percent_text(guessing.upper or 0)}"
         )
@@ -83,11 +111,14 @@ def control_table_of_worlds(report: AuditReport) -> Table:
     return Table(head=("attack", "right answers", "guessing stays within", ""), rows=tuple(rows))
 
 
-def _inside(metric: Metric) -> str:
-    assert metric.value is not None and metric.lower is not None and metric.upper is not None
+def _guessing(finding: Finding) -> str:
+    """Whether a control's right answers lie where guessing keeps them."""
+    metric = metric_of(finding.metrics, "control_accuracy")
+    if metric is None or metric.value is None or metric.lower is None or metric.upper is None:
+        return ""
     if metric.lower <= 0.0 and metric.upper >= 1.0:
         return "too few models to tell"
-    return "as guessing" if metric.lower <= metric.value <= metric.upper else "NOT as guessing"
+    return "as guessing" if metric.lower <= metric.value <= metric.upper else FAILED
 
 
 def ratio_table(report: AuditReport) -> Table:
@@ -113,12 +144,6 @@ def ratio_table(report: AuditReport) -> Table:
     return Table(head=("attack", "true ratio", "mean estimate", "mean squared error", "draws leaked"), rows=tuple(rows))
 
 
-def strongest(report: AuditReport) -> Finding | None:
-    """Return the finding with the most right answers, ``None`` without any."""
-    found = [finding for finding in distribution_findings(report) if _has_interval(finding)]
-    return max(found, key=_accuracy, default=None)
-
-
 def _has_interval(finding: Finding) -> bool:
     metric = metric_of(finding.metrics, "accuracy")
     return metric is not None and metric.lower is not None
@@ -131,25 +156,80 @@ def _accuracy(finding: Finding) -> float:
 
 def distribution_sentences(report: AuditReport) -> tuple[str, ...]:
     """Return in plain sentences what the models say about the population; none without a distribution audit."""
-    best = strongest(report)
-    if best is None:
+    findings = [finding for finding in distribution_findings(report) if _has_interval(finding)]
+    if not findings:
         return _of_the_ratio(report)
-    accuracy = metric_of(best.metrics, "accuracy")
-    assert accuracy is not None and accuracy.value is not None
-    n_looks = sum(_has_interval(finding) for finding in distribution_findings(report))
-    n_attacks = len({finding.method for finding in distribution_findings(report)})
-    which = (
-        f"the strongest of {n_attacks} attacks ({attack_text(best.method)})"
-        if n_attacks > 1
-        else attack_text(best.method)
+    n_attacks = len({finding.method for finding in findings})
+    best = _best_of_pairs(findings)
+    told = [finding for finding in best if _lower(finding) > GUESSING]
+    joint = round(1 - len(findings) * (1 - (_metric(findings[0]).confidence or 1.0)), 12)
+    of_what = best[0].params.get("property")
+    share = f" of the records with {of_what}" if of_what else ""
+    which = f"the strongest of {n_attacks} attacks" if n_attacks > 1 else f"the attack ({attack_text(best[0].method)})"
+    start = f"Told that a model was trained on one of two worlds, {which} says rightly which one"
+    pairs = "; ".join(_of_pair(finding, names_attack=n_attacks > 1) for finding in best)
+    hold = f" All intervals hold together at {confidence_text(joint)} confidence." if joint > 0 else ""
+    sentences = [f"{start}{share and f' (share{share})'}: {pairs}. Guessing is right for 50 %.{hold}"]
+    if not told:
+        sentences.append(_too_weak(best))
+    return tuple(sentences)
+
+
+def outcome_of_worlds(report: AuditReport) -> str:
+    """Return the outcome of a distribution audit in two or three words; "" without one.
+
+    ``told apart``: of one pair of worlds at least, by more than guessing, all looks considered; ``control failed``: equal
+    worlds were told apart as well; else ``not told apart``, which is no proof that they cannot be.
+    """
+    findings = [finding for finding in distribution_findings(report) if _has_interval(finding)]
+    if not findings:
+        return ""
+    failed = [finding for finding in control_findings(report) if _guessing(finding) == FAILED]
+    if failed:
+        return "control failed"
+    return "worlds told apart" if any(_lower(finding) > GUESSING for finding in findings) else "worlds not told apart"
+
+
+def _best_of_pairs(findings: Sequence[Finding]) -> list[Finding]:
+    """The finding with the most right answers of each pair of worlds, in the order of the pairs."""
+    pairs = dict.fromkeys(finding.params.get("world") for finding in findings)
+    return [max((f for f in findings if f.params.get("world") == pair), key=_accuracy) for pair in pairs]
+
+
+def _of_pair(finding: Finding, *, names_attack: bool) -> str:
+    metric = _metric(finding)
+    attack = f", {attack_text(finding.method)}" if names_attack else ""
+    return (
+        f"{pair_text(finding)}, for {percent_text(metric.value or 0.0)} of the models ({percent_text(metric.lower or 0.0)} to "
+        f"{percent_text(metric.upper or 0.0)}{attack}{_as_draws(finding)})"
     )
-    of_what = best.params.get("property")
-    worlds = f"{pair_text(best)} of the records with {of_what}" if of_what else pair_text(best)
-    sentence = (
-        f"Told that a model was trained on one of two worlds ({worlds}), {which} says rightly which one for "
-        f"{percent_text(accuracy.value)} of the models{_interval(accuracy, n_looks)}; guessing is right for 50 %.{_as_draws(best)}"
+
+
+def _too_weak(best: Sequence[Finding]) -> str:
+    """What an audit that told no worlds apart leaves open, and what would narrow it."""
+    upper = max(_metric(finding).upper or 1.0 for finding in best)
+    confidence = _metric(best[0]).confidence or 0.95
+    wanted = math.ceil((float(ndtri((1 + confidence) / 2)) * 0.5 / NARROW) ** 2 / 2)
+    n_now = min(best[0].n_in or 0, best[0].n_out or 0)
+    more = (
+        f" With n_victims: {wanted} the interval would be about {percent_text(2 * NARROW)} wide."
+        if wanted > n_now
+        else ""
     )
-    return (sentence,)
+    return (
+        f"No worlds are shown to be told apart. That is no proof that they cannot be: up to {percent_text(upper, 'up')} right answers "
+        f"are not ruled out.{more}"
+    )
+
+
+def _metric(finding: Finding) -> Metric:
+    metric = metric_of(finding.metrics, "accuracy")
+    assert metric is not None  # `distribution_findings` took those that have one
+    return metric
+
+
+def _lower(finding: Finding) -> float:
+    return _metric(finding).lower or 0.0
 
 
 def _of_the_ratio(report: AuditReport) -> tuple[str, ...]:
@@ -170,23 +250,10 @@ def _of_the_ratio(report: AuditReport) -> tuple[str, ...]:
     return (sentence,)
 
 
-def _interval(metric: Metric, n_looks: int) -> str:
-    """The interval, at the confidence that those of all looks have together."""
-    if metric.lower is None or metric.upper is None or metric.confidence is None:
-        return ""
-    joint = round(1 - n_looks * (1 - metric.confidence), 12)
-    together = f", at {confidence_text(joint)} confidence for all attacks and worlds together" if joint > 0 else ""
-    return f" ({percent_text(metric.lower)} to {percent_text(metric.upper)}{together})"
-
-
 def _as_draws(finding: Finding) -> str:
     draws = metric_of(finding.metrics, "n_leaked_exact")
-    if draws is None or draws.value is None:
-        return ""
-    least = draws.lower if draws.lower is not None else draws.value
-    if least < 1:
-        return ""
-    return f" To be right as often from records alone one would have to see at least {_draws(least)} of them."
+    least = None if draws is None else draws.lower
+    return "" if least is None or least < 1 else f"; as much as seeing {_draws(least)} records at least"
 
 
 def distribution_warnings(report: AuditReport) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from privaudit.report.words import delta_text
 from privaudit.types import AuditReport, Finding, Metric, Neighbouring
 
 HEAD = ("game", "adversary sees", "neighbours", "measured advantage", "at least", "at most", "by")
-NOTHING = "no bound"
+NOTHING, NOT_SHOWN = "no bound", "nothing shown"
 NOT_ATTACKED = "not attacked"
 
 
@@ -41,7 +41,7 @@ def _row(finding: Finding) -> tuple[str, ...]:
         ACCESS_TITLES[finding.access],
         NEIGHBOUR_TITLES[None if stated is None else Neighbouring(stated)],
         NOT_ATTACKED if measured is None else f"{measured:.3f}",
-        "\n".join(_lower(metric) for metric in metrics if metric.lower is not None) or NOTHING,
+        "\n".join(_lower(metric) for metric in metrics if metric.lower is not None) or NOT_SHOWN,
         "\n".join(_upper(metric) for metric in metrics if metric.upper is not None) or NOTHING,
         _by(finding),
     )

@@ -14,6 +14,8 @@ from privaudit.report.distribution_tables import (
     control_table_of_worlds,
     distribution_findings,
     distribution_table,
+    outcome_of_worlds,
+    pairs_sentence,
     ratio_table,
 )
 from privaudit.report.figures import epsilon_axis, roc_caption, roc_figure, roc_findings
@@ -56,7 +58,7 @@ def render_html(report: AuditReport) -> str:
     return _page().render(
         name=report.subject.name,
         outcome=verdict.outcome if verdict else "none",
-        badge=OUTCOME_WORDS.get(verdict.outcome, verdict.outcome) if verdict else "no claim",
+        badge=OUTCOME_WORDS.get(verdict.outcome, verdict.outcome) if verdict else _without_verdict(report),
         headline=headline(report),
         suffices=what_would_suffice(report),
         warnings=warnings_of(report),
@@ -80,6 +82,7 @@ def render_html(report: AuditReport) -> str:
         agreement=agreement_table(report),
         beside=beside_membership(report),
         worlds=distribution_table(report),
+        worlds_are=pairs_sentence(report),
         worlds_figure=Markup(distribution_figure(report)) if distribution_findings(report) else None,
         worlds_control=control_table_of_worlds(report),
         ratios=ratio_table(report),
@@ -99,6 +102,11 @@ def render_html(report: AuditReport) -> str:
         digest=audit_digest(report),
         many_rows=MANY_ROWS,
     )
+
+
+def _without_verdict(report: AuditReport) -> str:
+    """The badge of a report on the population alone, else that nothing was claimed."""
+    return (outcome_of_worlds(report) if not report.attacked() else "") or "no claim"
 
 
 @cache

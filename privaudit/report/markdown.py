@@ -65,7 +65,7 @@ def render_markdown(report: AuditReport) -> str:
         _titled("Groups of records", group_table(report)),
         _titled("What the model says about the population", distribution_table(report)),
         _titled("The ratio itself", ratio_table(report)),
-        _titled("Two worlds that are the same", control_table_of_worlds(report)),
+        _titled("Control: two worlds of one population", control_table_of_worlds(report)),
         _titled("How the risks relate", games_table(report)),
         _titled("Positive control", tables.control_table(report)),
         _titled("Accuracy", tables.accuracy_table(report)),

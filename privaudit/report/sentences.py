@@ -62,9 +62,11 @@ def beside_membership(report: AuditReport) -> tuple[str, ...]:
 
 
 def section_notes(report: AuditReport) -> tuple[str, ...]:
-    """Return what a reader must know about all membership findings, as sentences."""
+    """Return what a reader must know about all findings on members, and on the population, as sentences."""
     notes = [note for section in report.sections if section.kind in ATTACKED for note in section.notes]
-    return tuple(note if note.startswith("Warning: ") else f"Note: {note}" for note in dict.fromkeys(notes))
+    said = [note if note.startswith("Warning: ") else f"Note: {note}" for note in dict.fromkeys(notes)]
+    about = [note for section in report.sections if section.kind == "distribution" for note in section.notes]
+    return (*said, *(f"Note: {note}." for note in dict.fromkeys(about) if not note.startswith("Warning: ")))
 
 
 def claim_number(report: AuditReport, name: str) -> float | None:

@@ -29,12 +29,16 @@ def render_text(report: AuditReport) -> str:
         *section_notes(report),
         plain_table(found),
         *who_sentences(report),
-        plain_table(distribution_table(report)),
-        plain_table(ratio_table(report)),
-        plain_table(control_table_of_worlds(report)),
+        _titled("What the model says about the population", distribution_table(report)),
+        _titled("The ratio itself", ratio_table(report)),
+        _titled("Control: two worlds of one population", control_table_of_worlds(report)),
         plain_table(tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
     ]
     return "\n\n".join(part if "\n" in part else wrapped(part) for part in parts if part)
+
+
+def _titled(title: str, table: Table) -> str:
+    return f"{title}\n{plain_table(table)}" if table.rows else ""
 
 
 def wrapped(text: str) -> str:

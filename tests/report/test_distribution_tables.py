@@ -10,8 +10,9 @@ from privaudit.report.distribution_tables import (
     distribution_sentences,
     distribution_table,
     leaked_text,
+    outcome_of_worlds,
+    pairs_sentence,
     ratio_table,
-    strongest,
 )
 from privaudit.report.html import render_html
 from privaudit.report.markdown import render_markdown
@@ -49,12 +50,41 @@ def report_of(*findings, notes=(), more=()):
 
 def test_the_strongest_attack_is_named_with_an_interval_that_holds_for_all():
     report = report_of(finding("kl", 0.9), finding("gauss", 0.95), finding("kl", 0.6, world=2))
-    assert strongest(report).method == "gauss"
     (sentence,) = distribution_sentences(report)
-    assert "the strongest of 2 attacks (Gaussian queries) says rightly which one for 95 %" in sentence
-    assert "at 97 % confidence for all attacks and worlds together" in sentence  # three times one percent
-    assert "at least 3 of them" in sentence
+    assert (
+        "the strongest of 2 attacks says rightly which one: 10 % or 50 %, for 95 % of the models (85 % to 100 %"
+        in sentence
+    )
+    assert "Gaussian queries; as much as seeing 3 records at least); 20 % or 50 %, for 60 % of the models" in sentence
+    assert "All intervals hold together at 97 % confidence" in sentence  # three times one percent
     assert headline(report) == sentence
+    assert outcome_of_worlds(report) == "worlds told apart" and "worlds told apart" in render_html(report)
+
+
+def test_worlds_that_are_not_told_apart_are_no_all_clear():
+    report = report_of(finding("kl", 0.55), finding("gauss", 0.58))
+    assert outcome_of_worlds(report) == "worlds not told apart"
+    told, open_end = distribution_sentences(report)
+    assert (
+        "No worlds are shown to be told apart" in open_end and "up to 68 % right answers are not ruled out" in open_end
+    )
+    assert "With n_victims: 83 the interval would be about 20 % wide" in open_end  # (2.576 / 2 / .1)^2 / 2
+    assert "55 %" not in told  # the strongest alone
+
+
+def test_a_control_that_is_told_apart_takes_the_outcome():
+    control = Finding(
+        id="kl-control",
+        method="kl",
+        params={"is_control": True},
+        game="distribution_inference",
+        access="score",
+        metrics=(
+            Metric(name="accuracy", value=0.9),
+            Metric(name="control_accuracy", value=0.9, lower=0.3, upper=0.7, confidence=0.999),
+        ),
+    )
+    assert outcome_of_worlds(report_of(finding("kl", 0.95), control)) == "control failed"
 
 
 def test_controls_channels_and_estimates_are_no_attacks_on_two_worlds():
@@ -93,7 +123,15 @@ def test_controls_channels_and_estimates_are_no_attacks_on_two_worlds():
         ),
     )
     report = report_of(finding("kl", 0.8), control, channel, ratio)
-    assert [row[:2] for row in distribution_table(report).rows] == [("10 % or 50 %", "KL divergence")]
+    assert [row[0] for row in distribution_table(report).rows] == [
+        "KL divergence"
+    ]  # one pair of worlds: no column for it
+    assert pairs_sentence(report).startswith("Told apart: 10 % or 50 %; ")
+    two = report_of(finding("kl", 0.8), finding("kl", 0.7, world=2))
+    assert [row[:2] for row in distribution_table(two).rows] == [
+        ("10 % or 50 %", "KL divergence"),
+        ("20 % or 50 %", "KL divergence"),
+    ]
     assert control_table_of_worlds(report).rows[0][-1] == "NOT as guessing"
     assert ratio_table(report).rows == (
         ("KL regression", "20 %", "30 %", "0.0100", "16"),
@@ -131,6 +169,7 @@ def test_a_report_without_a_distribution_audit_says_nothing_of_worlds():
     assert distribution_sentences(report) == () and distribution_figure(report) == ""
     assert not distribution_table(report).rows and "population" not in render_html(report)
     assert headline(report) == "No privacy guarantee was claimed. No attack was run."
+    assert outcome_of_worlds(report) == "" and pairs_sentence(report) == ""
 
 
 def test_the_figure_is_the_same_bytes_every_time():

@@ -47,7 +47,13 @@ def test_what_is_not_known_is_said():
     )
     (row,) = games_table(report(shown)).rows
     assert row[0] == "Distribution inference: a or b"
-    assert row[1:6] == ("all that training gives away", "not stated", "not attacked", "no bound", "1.000 (vacuous)")
+    assert row[1:6] == (
+        "all that training gives away",
+        "not stated",
+        "not attacked",
+        "nothing shown",
+        "1.000 (vacuous)",
+    )
 
 
 @pytest.mark.parametrize("method", ["pld", "accuracy"])

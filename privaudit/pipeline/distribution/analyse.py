@@ -34,6 +34,7 @@ from privaudit.store.world_file import StoredWorlds, check_draws, read_worlds
 from privaudit.types import AuditReport, Finding, Section, Subject
 from privaudit.types.design import SHADOW, TARGET
 
+OF_MEMBERSHIP = {"design", "attacks", "estimators", "primary", "control", "canaries"}  # blocks that take no part
 CONTROL_LEVEL = 0.999  # that guessing stays in its region, over all attacks
 TRAINED_APART = (
     "Victims and shadow models train on draws from disjoint pools of records, and are asked about records that none of them was "
@@ -112,6 +113,7 @@ def distribution_sections(out: Path, *, changes: AuditConfig | None = None) -> l
         *_of_the_control(controls, has_control=stored.design.control is not None),
         SHARED if settings.adversary.overlap else TRAINED_APART,
         JOINTLY,
+        *_of_the_models(said, settings),
         *_relaxations(settings),
         *manifest.remarks,
     )
@@ -176,10 +178,31 @@ def _of_the_control(controls: Sequence[Finding], *, has_control: bool) -> tuple[
     if not failed:
         return ()
     warning = (
-        f"Warning: two worlds of the same law are told apart by {', '.join(failed)}: something other than the law tells these "
+        f"Warning: two worlds of one population are told apart by {', '.join(failed)}: something other than the population tells these "
         "models apart, and no number of this section can be trusted until that is found."
     )
     return (warning,)
+
+
+def _of_the_models(said: Said, settings: DistributionConfig) -> tuple[str, ...]:
+    """Say how many records have the property, and how well the audited models do what they were trained for."""
+    stored, design = said.worlds, said.worlds.design
+    victims, asked = design.rows(TARGET, 0), design.query_world == 0
+    right = float(
+        (said.predicted[np.ix_(victims, np.flatnonzero(asked))] == stored.labels[design.query_records[asked]]).mean()
+    )
+    sizes = sorted({int(n) for n in design.sizes()[design.rows(TARGET)]})
+    shown = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+    size = (
+        f"{len(victims)} audited models per world train on {shown} records each; those of {design.names[0]} answer {right:.1%} of its "
+        "query records rightly"
+    )
+    notes = [size]
+    if settings.property is not None:
+        notes.append(
+            f"{int(stored.has_property.sum()):,} of {len(stored.labels):,} records have the property {property_name(settings.property)}"
+        )
+    return tuple(notes)
 
 
 def _relaxations(settings: DistributionConfig) -> tuple[str, ...]:
@@ -250,5 +273,5 @@ def _provenance(manifest: Manifest, config: AuditConfig, stored: StoredWorlds) -
         "versions": dict(manifest.versions),
         "analysed_with": library_versions(ANALYSIS_LIBRARIES),
         "digests": manifest.digests(),
-        "config": config.model_dump(mode="json", exclude={"out", "device", "engine"}),
+        "config": config.model_dump(mode="json", exclude={"out", "device", "engine", *OF_MEMBERSHIP}),
     }

@@ -78,8 +78,10 @@ def channel_warnings(channels: Sequence[WorldChannel], names: Sequence[str]) -> 
         channels: what was found.
         names: of the worlds.
     """
-    warnings = []
-    for name in dict.fromkeys(channel.name for channel in channels):
+    warnings: list[str] = []
+    for name in sorted(dict.fromkeys(channel.name for channel in channels), key=lambda name: name != "size"):
+        if warnings and name.startswith("class "):
+            continue  # rounding to whole records of each class follows the size
         opened = [one for one in channels if one.name == name and is_open(one, n_looks=len(channels))]
         if not opened:
             continue

@@ -244,7 +244,7 @@ def _manifest(
             **settings.design(),
             "access": config.access,
             "draws": draws_digest(design),
-            "functions": [user_code_digest(spec, base) for spec in functions if spec],
+            "functions": {spec: user_code_digest(spec, base) for spec in functions if spec},
         },
         versions=library_versions(),
         config=config.model_dump(mode="json", exclude=set(LEFT_OF_THE_SEAM)),

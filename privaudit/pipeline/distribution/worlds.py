@@ -77,13 +77,13 @@ def _booleans(spec: str, dataset: Dataset, base: Path | None) -> NDArray[np.bool
         values = np.asarray(said)
     except ValueError:  # lists of different lengths
         values = np.zeros((0, 0), dtype=np.object_)
-    if values.shape != (dataset.n_records,) or not (values.dtype == np.bool_ or np.isin(values, (0, 1)).all()):
+    if values.shape != (dataset.n_records,) or values.dtype != np.bool_:
         raise ConfigError(
-            f"{spec} must return one true or false per record, shape ({dataset.n_records},); got {values.dtype} of shape "
+            f"{spec} must return one true or false per record (booleans, e.g. by a comparison), shape ({dataset.n_records},); got {values.dtype} of shape "
             f"{values.shape}.",
             key="distribution.property.function",
         )
-    return values.astype(np.bool_)
+    return values
 
 
 def transform_of(
