@@ -53,7 +53,7 @@ def _by(finding: Finding) -> str:
     said = [f"measured: {measured}"] if measured else []
     for words, key in (("at least", "at_least_by"), ("at most", "at_most_by")):
         said += [f"{words}: {way}" for way in dict.fromkeys(finding.params.get(key, ()))]
-    return "\n".join(said)
+    return "\n".join(said).replace(" -> ", " → ")
 
 
 def _what(metric: Metric) -> str:
