@@ -23,8 +23,8 @@ def test_a_row_has_full_names_and_bounds_rounded_outwards():
         Metric(name="draws", value=3.0),
     )
     shown = finding(
-        "membership", *metrics, access="score", measured_by="LiRA", at_least_by=["attack LiRA -> R13"] * 2,
-        at_most_by=["guarantee -> R1 -> R2"],
+        "membership", *metrics, access="score", measured_by="LiRA", at_least_by=["attack LiRA → R13"] * 2,
+        at_most_by=["guarantee → R1 → R2"],
     )  # fmt: skip
     table = games_table(report(shown))
     assert table.head == HEAD
@@ -36,7 +36,7 @@ def test_a_row_has_full_names_and_bounds_rounded_outwards():
             "0.123",
             "0.234 at 98.7 %\nepsilon 0.899 (delta 1e-5) at 98.7 %",
             "0.463\nepsilon 5.077 (delta 1e-5)",
-            "measured: LiRA\nat least: attack LiRA -> R13\nat most: guarantee -> R1 -> R2",
+            "measured: LiRA\nat least: attack LiRA → R13\nat most: guarantee → R1 → R2",
         ),
     )
 
