@@ -23,8 +23,8 @@ def test_a_row_has_full_names_and_bounds_rounded_outwards():
         Metric(name="draws", value=3.0),
     )
     shown = finding(
-        "membership", *metrics, access="score", measured_by="LiRA", at_least_by=["attack LiRA → R13"] * 2,
-        at_most_by=["guarantee → R1 → R2"],
+        "membership", *metrics, access="score", measured_by="LiRA", at_least_by=["attack LiRA -> R13"] * 2,
+        at_most_by=["guarantee -> R1 -> R2"],
     )  # fmt: skip
     table = games_table(report(shown))
     assert table.head == HEAD
