@@ -87,8 +87,8 @@ def _start(evidence: Sequence[Evidence], side: Side) -> dict[Node, Bound]:
 
 
 def _tighten(bounds: dict[Node, Bound], bound: Bound, node: Node, value: float, edge: Edge, *, sign: float) -> bool:
-    # a round trip gains nothing, and neither does what is no statement
-    if node in bound.nodes or value == math.inf or (sign < 0 and value <= 0.0):
+    # a round trip gains nothing, and neither does what is no statement; at least infinity is one: no epsilon allows it
+    if node in bound.nodes or (value == math.inf if sign > 0 else value <= 0.0):
         return False
     path = (*bound.path, edge.relation.id)
     if node in bounds and (sign * bounds[node].value, _rank(bounds[node].path)) <= (sign * value, _rank(path)):

@@ -115,6 +115,13 @@ def test_other_neighbours_and_other_deltas_are_never_compared():
     assert propagate(edges, [GUARANTEE, attack(3.0, for_replacing)]).contradictions
 
 
+def test_what_no_epsilon_allows_is_at_least_infinity():
+    found = propagate(EDGES, [GUARANTEE, attack(1.0)])
+    epsilon = found.intervals[Node(DPD, "epsilon", ADD_REMOVE, None, 1e-5)]
+    assert epsilon.lower.value == math.inf and epsilon.is_crossed
+    assert len(found.contradictions) == 1 and "1.000" in contradiction_text(found.contradictions[0])
+
+
 @given(st.lists(MEASURED, max_size=5), st.randoms(use_true_random=False))
 @settings(max_examples=30, deadline=None)
 def test_the_order_of_evidence_does_not_matter(measured, random):

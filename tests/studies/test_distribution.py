@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from privaudit.defenses.output_noise import OutputNoise
 from privaudit.errors import ConfigError
 from privaudit.estimators.gaussian_tradeoff import gaussian_epsilon
 from privaudit.studies.distribution.census import CATEGORICAL, LABEL, MONEY, NUMERIC, check_census, populations_of
@@ -124,6 +125,23 @@ def test_an_unknown_defense_leaves_the_adversary_alone(population: Population) -
     ]
     assert {round(float(wrong[row]), 6) for row in design.rows(SHADOW)} == {0.0}
     assert {round(float(wrong[row]), 6) for row in design.rows(TARGET)} == {0.2}
+
+
+@pytest.mark.statistical
+def test_output_noise_is_each_models_own_and_on_the_sides_that_have_it(
+    population: Population, outputs: Outputs
+) -> None:
+    """The noise on the log-odds has deviation 1: 5 standard errors of a variance miss with probability below 1e-6."""
+    loud = train(population, replace(SMALL, output=OutputNoise(scale=1.0)), 0).probability.astype(np.float64)
+    plain = outputs.probability.astype(np.float64)
+    noise = np.log(loud / (1 - loud)) - np.log(plain / (1 - plain))
+    n = noise.size
+    assert abs(noise.var() - 1.0) < 5 * np.sqrt(2 / n) + 0.01  # float32
+    assert abs(np.corrcoef(noise[0], noise[1])[0, 1]) < 5 / np.sqrt(noise.shape[1])
+    hidden = train(population, replace(SMALL, output=OutputNoise(scale=1.0), is_known=False), 0).probability
+    shadows, victims = (outputs.design.rows(role) for role in (SHADOW, TARGET))
+    np.testing.assert_array_equal(hidden[shadows], outputs.probability[shadows])
+    np.testing.assert_array_equal(hidden[victims], loud.astype(np.float32)[victims])
 
 
 def test_groups_hold_one_role_and_every_model_once(population: Population) -> None:

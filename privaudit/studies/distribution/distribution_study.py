@@ -25,7 +25,7 @@ LISTED = (LOSS, THRESHOLD, KL, CALIBRATED, LABEL_ONLY, GAUSS)
 TITLES: dict[Theme, str] = {
     "steps": "Leakage and over-fitting: steps of training (plain: 40)",
     "size": "Leakage and the size of training sets (plain: 1,000 records)",
-    "defense": "DP-SGD and label noise; the adversary's models are trained in the same way, or not (victims alone)",
+    "defense": "DP-SGD, label noise and output noise; the adversary's models are trained in the same way, or not (victims alone)",
 }
 RESAMPLED = "Re-sampling to 0.5 by an owner whose adversary re-samples too"
 NOTES = (

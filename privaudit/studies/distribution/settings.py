@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from privaudit.defenses.base import DataDefense
+from privaudit.defenses.base import DataDefense, OutputDefense
 from privaudit.defenses.label_noise import LabelNoise
+from privaudit.defenses.output_noise import OutputNoise
 from privaudit.defenses.resampled_counts import Kind, fixed_size
 from privaudit.defenses.resampling import Resampling
 
-N_RECORDS, N_STEPS, EPSILON, NOISE = 1000, 40, 4.0, 0.2
+N_RECORDS, N_STEPS, EPSILON, NOISE, OUTPUT_SCALE = 1000, 40, 4.0, 0.2, 1.0
 RATIOS = (0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9)
 BOTH_SIDES, FAR, ONE = (0.5, 0.3, 0.7), (0.5, 0.2, 0.3, 0.7, 0.8), (0.5, 0.3)
 QUICK_RATIOS = (0.5, 0.2, 0.8)
@@ -19,6 +20,7 @@ PLAIN, PRIVATE, PRIVATE_VICTIM, NOISY, NOISY_VICTIM = (
     "label noise",
     "label noise, victims alone",
 )
+NOISY_OUTPUT = "output noise"
 VARYING = "under-sampled, varying size"
 Theme = Literal["ratios", "steps", "size", "defense", "re-sampling"]
 
@@ -51,6 +53,7 @@ class Setting:
         victim: how victims are trained.
         shadow: how shadow models are trained.
         defense: what is done to training sets, ``None`` = nothing.
+        output: what is done to answers, ``None`` = nothing.
         is_known: whether shadow models are defended as well.
         has_control: whether there is a second world of the base's ratio.
     """
@@ -65,6 +68,7 @@ class Setting:
     victim: Training = Training()
     shadow: Training = Training()
     defense: DataDefense | None = None
+    output: OutputDefense | None = None
     is_known: bool = True
     has_control: bool = False
 
@@ -131,6 +135,7 @@ SETTINGS = (  # the longest first, so that workers end at the same time
     _defended(PRIVATE_VICTIM, victim=_PRIVATE, is_known=False),
     _defended(NOISY, noise=True),
     _defended(NOISY_VICTIM, noise=True, is_known=False),
+    Setting(name=NOISY_OUTPUT, theme="defense", ratios=BOTH_SIDES, output=OutputNoise(scale=OUTPUT_SCALE)),
     _VARYING,
     _size(250),
     _steps(5),

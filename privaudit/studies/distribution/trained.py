@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from privaudit.config import RecipeConfig, parse
+from privaudit.data.seeds import stream_generator
 from privaudit.data.world_design import make_world_design
 from privaudit.data.world_layout import Treat
 from privaudit.scoring.world_outputs import class_log_probabilities
@@ -57,8 +58,18 @@ def train(population: Population, setting: Setting, seed: int) -> Outputs:
     with one_thread():
         for rows in groups(design):
             for row, network in zip(rows, trained_networks(job, rows), strict=True):
-                probability[row] = np.exp(class_log_probabilities(network, queries)[:, 1])
+                said = np.exp(class_log_probabilities(network, queries))
+                probability[row] = _released(setting, design, row, said)[:, 1]
     return Outputs(design, population.labels, probability)
+
+
+def _released(
+    setting: Setting, design: WorldDesign, row: int, probabilities: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what a model lets out: an output defense has random numbers of each model's own."""
+    if setting.output is None or (design.role[row] == SHADOW and not setting.is_known):
+        return probabilities
+    return setting.output.release(probabilities, stream_generator(design.seed, "released_outputs", row))
 
 
 def draw_worlds(population: Population, setting: Setting, seed: int) -> WorldDesign:
