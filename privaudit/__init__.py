@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         StoreVersionError,
         TrainingError,
         UndeclaredUseError,
+        UnknownNameError,
         UnsupportedError,
     )
     from privaudit.gate import GatePolicy, judge, load_policy
@@ -59,6 +60,7 @@ _ERRORS = (
     "StoreVersionError",
     "TrainingError",
     "UndeclaredUseError",
+    "UnknownNameError",
     "UnsupportedError",
 )
 _TYPES = (
@@ -117,6 +119,7 @@ __all__ = [
     "StoreVersionError",
     "TrainingError",
     "UndeclaredUseError",
+    "UnknownNameError",
     "UnsupportedError",
     "Verdict",
     "__version__",

@@ -6,7 +6,8 @@
     ├─ ConfigError(ValueError)        a bad option, audit config or policy; carries the key path
     ├─ DataError(ValueError)          the data cannot be audited
     │  ├─ ShapeError                  arrays that do not fit together
-    │  └─ DegenerateScoresError       NaN scores, or only members or only non-members
+    │  ├─ DegenerateScoresError       NaN scores, or only members or only non-members
+    │  └─ UnknownNameError            a config names a column, label or group that the data have not; a ConfigError, too
     ├─ ClaimError(ValueError)         a claim is missing, or its neighbouring relation contradicts the game
     ├─ UnsupportedError               a valid request that this piece cannot serve
     │  ├─ MissingSignalError          a signal that was not collected
@@ -50,6 +51,10 @@ class ShapeError(DataError):
 
 class DegenerateScoresError(DataError):
     """Scores that no curve can be drawn from: NaN, or records of one world only."""
+
+
+class UnknownNameError(ConfigError, DataError):
+    """A config names a column, a label or a group that the data do not have."""
 
 
 class ClaimError(PrivauditError, ValueError):

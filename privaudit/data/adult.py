@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.data.dataset import Dataset
-from privaudit.errors import DataError
+from privaudit.errors import DataError, UnknownNameError
 from privaudit.validate import nearest
 
 if TYPE_CHECKING:
@@ -100,7 +100,9 @@ def adult_features(arrays: Mapping[str, NDArray[Any]], drop: Sequence[str] = ())
     known = (*NUMERIC, *CATEGORICAL)
     for name in drop:
         if name not in known:
-            raise DataError(f"adult has no column {name!r} to drop; it has {', '.join(known)}.{nearest(name, known)}")
+            raise UnknownNameError(
+                f"adult has no column {name!r} to drop; it has {', '.join(known)}.{nearest(name, known)}"
+            )
     blocks = [standardised_column(arrays[f"number_{name}"])[:, None] for name in NUMERIC if name not in drop]
     blocks += [
         one_hot(arrays[f"code_{name}"], len(arrays[f"categories_{name}"])) for name in CATEGORICAL if name not in drop

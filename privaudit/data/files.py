@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.data.dataset import Dataset, dataset_from_arrays
-from privaudit.errors import ConfigError, DataError
+from privaudit.errors import ConfigError, DataError, UnknownNameError
 from privaudit.validate import nearest
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def load_npz(path: Path, *, label: str | None = None) -> Dataset:
     arrays = _read_archive(path)
     for name in ("X", label or "y"):
         if name not in arrays:
-            raise DataError(
+            raise UnknownNameError(
                 f"{path}: no array {name!r}; it holds {', '.join(arrays) or 'none'}.{nearest(name, arrays)}"
             )
     return dataset_from_arrays(
@@ -159,7 +159,7 @@ def _check_columns(path: Path, wanted: Sequence[str], known: Sequence[str]) -> N
     for name in wanted:
         if name not in known:
             shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-            raise DataError(f"{path}: no column {name!r}.{nearest(name, known)} Columns: {shown}.")
+            raise UnknownNameError(f"{path}: no column {name!r}.{nearest(name, known)} Columns: {shown}.")
 
 
 def _check_missing(path: Path, table: "pd.DataFrame", columns: Sequence[str]) -> None:

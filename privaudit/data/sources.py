@@ -10,7 +10,7 @@ from privaudit.data.bundled import BUNDLED, BundledSource
 from privaudit.data.dataset import Dataset, dataset_from_arrays
 from privaudit.data.files import load_csv, load_npz
 from privaudit.data.user_code import describe_exception, load_function, split_spec
-from privaudit.errors import ConfigError, DataError, PrivauditError, UnsupportedError
+from privaudit.errors import ConfigError, PrivauditError, UnknownNameError, UnsupportedError
 from privaudit.validate import nearest
 
 
@@ -69,8 +69,9 @@ def keep_groups(dataset: Dataset, groups: Sequence[str]) -> Dataset:
     for name in groups:
         if name not in dataset.groups:
             known = ", ".join(dataset.groups) or "none"
-            raise DataError(
-                f"{dataset.name} has no group {name!r}; its groups: {known}.{nearest(name, dataset.groups)}"
+            raise UnknownNameError(
+                f"{dataset.name} has no group {name!r}; its groups: {known}.{nearest(name, dataset.groups)}",
+                key="data.groups",
             )
     return Dataset(
         name=dataset.name,
@@ -124,8 +125,9 @@ def _needed(source: str, label: str | None) -> str:
 
 def _load_bundled(name: str, bundled: BundledSource, label: str | None, drop: tuple[str, ...]) -> Dataset:
     if label not in (None, bundled.label):
-        raise DataError(
-            f"{name} has the label {bundled.label!r}; got {label!r}. Set data.label to it, or leave it out."
+        raise UnknownNameError(
+            f"{name} has the label {bundled.label!r}; got {label!r}. Set data.label to it, or leave it out.",
+            key="data.label",
         )
     return bundled.load(drop)
 

@@ -436,6 +436,8 @@ MISTAKES = {
     "same ratios": (lambda c: c["distribution"].update(ratios=[0.5, 0.5]), "ratios must differ"),
     "ratio above 1": (lambda c: c["distribution"].update(ratios=[0.5, 20]), "less than or equal to 1"),
     "no such group": (lambda c: c["distribution"].update(property={"group": "age", "value": "x"}), "no group 'age'"),
+    "no such column": (lambda c: c.update(data={"source": "adult", "drop": ["agee"]}), "Did you mean age"),
+    "no such label": (lambda c: c.update(data={"source": "adult", "label": "wage"}), "adult has the label 'income'"),
     "no such value": (
         lambda c: c["distribution"].update(property={"group": "sex", "value": "female"}),
         "no value 'female'; it has Female, Male",
