@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from privaudit.estimators import auc_interval, tpr_interval
 from privaudit.gate.bounds import shared_confidence
+from privaudit.gate.distribution import accuracy_intervals
 from privaudit.gate.group_metrics import group_interval
 from privaudit.gate.policy import GateRule
 from privaudit.types import AuditReport, Finding, Metric
@@ -32,23 +33,28 @@ class Measured:
 
 
 def measure(report: AuditReport, rule: GateRule, confidence: float) -> Measured:
-    """Return the interval of an AUC or true positive rate over every attack and target of the report, or of one group.
+    """Return the interval of an AUC or true positive rate over every attack and target of the report, or of one group; or of the
+    accuracy in telling worlds apart over every attack and pair of worlds.
 
     Args:
         report: the report.
-        rule: with metric ``auc`` or ``tpr_at_fpr``.
+        rule: with metric ``auc``, ``tpr_at_fpr`` or ``distribution_accuracy``.
         confidence: the joint confidence of all intervals looked at.
 
     Returns:
         The interval, or the reason why there is none.
     """
+    if rule.metric == "distribution_accuracy":
+        of_worlds = accuracy_intervals(report, confidence)
+        return Measured(problem=of_worlds) if isinstance(of_worlds, str) else _widest(of_worlds)
     if rule.group is not None:
         of_group = group_interval(report, rule, confidence)
         return Measured(problem=of_group) if isinstance(of_group, str) else _widest([of_group])
     attacks = [finding for finding in report.attacked() if finding.attacks_the_subject]
     attacked = [finding for finding in attacks if any(metric.name == rule.metric for metric in finding.metrics)]
     if not attacked:
-        return Measured(problem=f"the report holds no {rule.metric}")
+        where = " of attacks on members" if report.findings("distribution") else ""
+        return Measured(problem=f"the report holds no {rule.metric}{where}")
     found = [(finding, _metric(finding, rule)) for finding in attacked]
     for finding, metric in found:
         problem = _problem(finding, metric, rule)

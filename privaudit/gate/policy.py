@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from privaudit.config import StrictModel, parse, read_yaml
 from privaudit.errors import UnsupportedError
 
-GateMetric = Literal["claim", "epsilon_lower", "claim_epsilon", "auc", "tpr_at_fpr"]
-SHARES = ("auc", "tpr_at_fpr")
+GateMetric = Literal["claim", "epsilon_lower", "claim_epsilon", "auc", "tpr_at_fpr", "distribution_accuracy"]
+SHARES = ("auc", "tpr_at_fpr", "distribution_accuracy")
 
 
 def _not_boolean(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Literal
 from privaudit.errors import StoreVersionError
 from privaudit.gate.bounds import Bound, check_relation, control_bound, membership_bound, primary_bound
 from privaudit.gate.curves import curve_counts, curve_outcome
+from privaudit.gate.distribution import TRIALS
 from privaudit.gate.group_metrics import GROUPED
 from privaudit.gate.metrics import DESCRIPTIVE, measure
 from privaudit.gate.policy import GatePolicy, GateRule, check_supported
@@ -184,10 +185,16 @@ def _judge_measured(report: AuditReport, rule: GateRule, confidence: float) -> V
     reason = (
         f"{rule.metric}{at} lies in [{found.lower:.4g}, {found.upper:.4g}] (largest ends of {found.n_looked_at} "
         f"intervals that hold together; {found.worst} is the worst), the limit is {rule.max:.4g}. "
-        f"{DESCRIPTIVE if rule.group is None else GROUPED}"
+        f"{_kind_of_interval(rule)}"
     )
     outcome = _by_limit(found.lower, found.upper, rule.max)
     return Verdict(rule=rule.id, outcome=outcome, numbers=numbers, reason=reason)
+
+
+def _kind_of_interval(rule: GateRule) -> str:
+    if rule.metric == "distribution_accuracy":
+        return TRIALS
+    return DESCRIPTIVE if rule.group is None else GROUPED
 
 
 def _numbers(rule: GateRule, lower: float | None, upper: float | None) -> dict[str, float | None]:

@@ -423,7 +423,36 @@ def test_a_gate_finds_nothing_to_judge_in_a_distribution_audit(audited):
     policy = parse(
         GatePolicy, {"schema_version": 1, "rules": [{"id": "auc", "metric": "auc", "max": 0.6}]}, where="test"
     )
-    assert judge(report, policy).outcome == "inconclusive"
+    found = judge(report, policy)
+    assert found.outcome == "inconclusive" and "holds no auc of attacks on members" in found.verdicts[0].reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("limit", "outcome"), [(0.6, "fail"), (1.0, "pass"), (0.98, "inconclusive")])
+def test_a_gate_limits_what_is_told_of_the_population(audited, limit, outcome):
+    _, report = audited
+    rule = {"id": "population", "metric": "distribution_accuracy", "max": limit}
+    policy = parse(GatePolicy, {"schema_version": 1, "confidence": 0.95, "rules": [rule]}, where="test")
+    verdict = judge(report, policy).verdicts[0]
+    assert verdict.outcome == outcome
+    shown = [metric(f, "accuracy") for f in told(report).values() if f.params.get("world") == 1]
+    assert verdict.numbers["lower"] == pytest.approx(
+        max(one.lower for one in shown)
+    )  # the report's own, at its confidence
+    assert verdict.numbers["upper"] == pytest.approx(max(one.upper for one in shown))
+    assert verdict.numbers["n_looked_at"] == 8 and "independent trainings" in verdict.reason
+
+
+def test_a_gate_on_the_population_needs_a_distribution_audit():
+    from privaudit.types import AuditReport, Subject
+
+    empty = AuditReport(subject=Subject(name="m", model_digest="", data_digest=""), claim=None, sections=())
+    rule = {"id": "population", "metric": "distribution_accuracy", "max": 0.6}
+    policy = parse(GatePolicy, {"schema_version": 1, "rules": [rule]}, where="test")
+    assert judge(empty, policy).outcome == "inconclusive"
+    for wrong in ({"max": 2.0}, {"at": 0.1, "max": 0.6}, {"group": "sex=Female", "max": 0.6}):
+        with pytest.raises(ConfigError):
+            parse(GatePolicy, {"schema_version": 1, "rules": [{**rule, **wrong}]}, where="test")
 
 
 MISTAKES = {

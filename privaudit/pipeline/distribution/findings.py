@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.estimators import accuracy_metrics, auc, auc_interval, control_metric, n_leaked_metrics, roc_curve
+from privaudit.estimators import (
+    accuracy_metrics,
+    auc,
+    auc_interval,
+    control_metric,
+    n_leaked_metrics,
+    roc_curve,
+    world_counts,
+)
 from privaudit.games.declared import declared_world_inputs
 from privaudit.games.relations_distribution import replaced_records
 from privaudit.interfaces import DistributionAttack
@@ -75,7 +83,7 @@ def comparison_finding(result: AttackResult, stored: StoredWorlds, world: int, *
     return Finding(
         id=f"{result.attack}-{world}",
         method=result.attack,
-        params={**comparison_params(stored, world), **result.params},
+        params={**comparison_params(stored, world), **_counts_of(result), **result.params},
         game=result.game,
         access=result.access,
         unit="model",
@@ -85,6 +93,14 @@ def comparison_finding(result: AttackResult, stored: StoredWorlds, world: int, *
         roc=roc_curve(result.scores, result.label),
         notes=result.notes,
     )
+
+
+def _counts_of(result: AttackResult) -> dict[str, int]:
+    """The counts from which a gate makes its own interval; none where victims are no independent trials."""
+    if result.params.get("decision") == "transductive":
+        return {}
+    counts = world_counts(result.scores, result.label)
+    return {name: getattr(counts, name) for name in ("tp", "fn", "fp", "tn")}
 
 
 def comparison_params(stored: StoredWorlds, world: int) -> dict[str, Any]:
