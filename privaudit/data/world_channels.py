@@ -3,6 +3,7 @@
 A defense that changes the ratio can change these with it. An attack that then succeeds need not have read the ratio.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,8 @@ class WorldChannel:
         n_victims: victims of both worlds.
         p_value: of the two-sample Kolmogorov-Smirnov test, exact (conservative where numbers are equal): the chance of so
             large a difference between the worlds' numbers if their laws were the same.
+        n_apart: difference of both worlds' means; of shares in records of the smallest training set.
+        is_fixed: whether the number is one and the same within each world, and another in the other: certain to tell.
         is_constant: whether the number is the same for all these victims, so that it can tell nothing.
     """
 
@@ -34,6 +37,8 @@ class WorldChannel:
     n_right: int
     n_victims: int
     p_value: float
+    n_apart: float
+    is_fixed: bool
     is_constant: bool
 
 
@@ -90,15 +95,26 @@ def _channel(design: WorldDesign, name: str, values: NDArray[np.float64], world:
         threshold, is_up = _best_threshold(values[other], design.world[other] == world)
         right[own] = ((values[own] >= threshold) == is_up) == (design.world[own] == world)
     both = np.concatenate(victims)
+    unit = float(design.sizes()[both].min()) if name.endswith("share") else 1.0
     return WorldChannel(
         name=name,
         world=world,
         accuracy=float(np.mean([right[rows].mean() for rows in victims])),
         n_right=int(right[both].sum()),
         n_victims=len(both),
-        p_value=float(ks_2samp(values[victims[0]], values[victims[1]], method="exact").pvalue),
+        p_value=_p_value(*(values[rows] for rows in victims)),
+        n_apart=abs(float(values[victims[0]].mean() - values[victims[1]].mean())) * unit,
+        is_fixed=all(np.ptp(values[rows]) == 0.0 for rows in victims) and bool(np.ptp(values[both]) > 0.0),
         is_constant=bool(np.ptp(values[both]) == 0.0),
     )
+
+
+def _p_value(base: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    with (
+        warnings.catch_warnings()
+    ):  # of many and fully separated numbers the exact sum is given up for the limit, which does
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return float(ks_2samp(base, other, method="exact").pvalue)
 
 
 def _best_threshold(values: NDArray[np.float64], is_other: NDArray[np.bool_]) -> tuple[float, bool]:

@@ -19,7 +19,7 @@ from privaudit.data.world_layout import (
 from privaudit.data.world_pools import Pools, split_pools
 from privaudit.errors import ConfigError
 from privaudit.types import WorldDesign
-from privaudit.types.design import SHADOW, TARGET
+from privaudit.types.design import SHADOW
 
 
 def make_world_design(
@@ -172,23 +172,7 @@ def make_transform_design(
     )
     pools = split_pools(len(classes), classes, overlap=overlap, seed=seed)
     check_repeatable(plan, pools, draw)
-    design = lay_out(plan, pools, draw, treat)
-    _check_different(design, draw)
-    return design
-
-
-def _check_different(design: WorldDesign, draw: Draw) -> None:
-    """Refuse training sets of one world that are the same: their models say nothing about the world's law."""
-    for world in range(design.n_worlds):
-        for role in (SHADOW, TARGET):
-            sets = [np.sort(design.members[row]).tobytes() for row in design.rows(role, world).tolist()]
-            if len(set(sets)) < len(sets):
-                name = getattr(draw, "__name__", type(draw).__name__)
-                raise ConfigError(
-                    f"{name} drew the same records for several models of world {design.names[world]}: an attack would tell these "
-                    "records and not the law. Draw with the generator that it is given, from more records than n.",
-                    key="distribution.worlds.draw",
-                )
+    return lay_out(plan, pools, draw, treat)
 
 
 def _check_ratios(plan: Plan) -> None:
@@ -202,9 +186,12 @@ def _check_ratios(plan: Plan) -> None:
         counts = [round(ratio * n) for ratio in ratios]
         for low, high, fewer, more in zip(ratios, ratios[1:], counts, counts[1:], strict=False):
             if fewer == more:
+                enough = next(
+                    m for m in range(n + 1, n + 2 + int(4 / (high - low))) if round(low * m) != round(high * m)
+                )
                 raise ConfigError(
-                    f"with {n} records the ratios {low:g} and {high:g} are both {fewer} records with the property. Raise {key} to "
-                    f"{int(np.ceil(1 / (high - low)))} or more, or take ratios farther apart.",
+                    f"with {n} records the ratios {low:g} and {high:g} are both {fewer} records with the property. Raise {key} (to "
+                    f"{enough}, say), or take ratios farther apart.",
                     key=key,
                 )
 

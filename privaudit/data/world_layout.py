@@ -112,7 +112,9 @@ def lay_out(plan: Plan, pools: Pools, draw: Draw, treat: Treat | None) -> WorldD
         for role in ROLES
         for number in range(plan.models_of(role)[0])
     ]
-    sets = [_training_set(plan, pools, draw, treat, *row) for row in rows]
+    drawn = [_drawn_set(plan, pools, draw, *row) for row in rows]
+    _check_different(plan, draw, rows, drawn)
+    sets = [_training_set(plan, treat, positions, *row) for positions, row in zip(drawn, rows, strict=True)]
     asked = [_queries(plan, pools, draw, world) for world in range(len(plan.all_names))]
     sees_truth = all(np.array_equal(plan.labels[positions], classes) for positions, classes in sets)
     return WorldDesign(
@@ -129,19 +131,45 @@ def lay_out(plan: Plan, pools: Pools, draw: Draw, treat: Treat | None) -> WorldD
     )
 
 
-def _training_set(
-    plan: Plan, pools: Pools, draw: Draw, treat: Treat | None, role: str, world: int, number: int
-) -> tuple[Positions, NDArray[np.int64]]:
-    law, word = plan.law_and_word(world)
-    key = stream_seed(plan.seed, "world_draws", ROLES.index(role))
-    words = (*key.spawn_key, word, number)
+def _drawn_set(plan: Plan, pools: Pools, draw: Draw, role: str, world: int, number: int) -> Positions:
     pool = pools.victim_train if role == TARGET else pools.adversary_train
-    rng = np.random.default_rng(np.random.SeedSequence(key.entropy, spawn_key=words))
-    positions = _checked_draw(draw, law, pool, plan.models_of(role)[1], rng)
+    law = plan.law_and_word(world)[0]
+    return _checked_draw(draw, law, pool, plan.models_of(role)[1], _generator(plan, role, world, number))
+
+
+def _generator(plan: Plan, role: str, world: int, number: int, *more: int) -> np.random.Generator:
+    """The random stream of a model's draw; with one more word that of its defense."""
+    key = stream_seed(plan.seed, "world_draws", ROLES.index(role))
+    words = (*key.spawn_key, plan.law_and_word(world)[1], number, *more)
+    return np.random.default_rng(np.random.SeedSequence(key.entropy, spawn_key=words))
+
+
+def _check_different(plan: Plan, draw: Draw, rows: Sequence[tuple[str, int, int]], drawn: Sequence[Positions]) -> None:
+    """Refuse training sets of one world that are the same: their models say nothing about the world's population."""
+    seen: dict[tuple[str, int], set[bytes]] = {}
+    for (role, world, _), positions in zip(rows, drawn, strict=True):
+        sets, content = seen.setdefault((role, world), set()), np.sort(positions).tobytes()
+        if content in sets:
+            who = "several models" if role == TARGET else "several shadow models"
+            remedy = (
+                "The pool holds no other draw of this size: lower distribution.n_records."
+                if plan.ratios is not None
+                else f"{_named(draw)} has to draw with the generator that it is given, from more records than n."
+            )
+            raise ConfigError(
+                f"{who} of world {plan.all_names[world]} would train on the same records: an attack would tell these records and not "
+                f"the population. {remedy}",
+                key="distribution.n_records" if plan.ratios is not None else "distribution.worlds.draw",
+            )
+        sets.add(content)
+
+
+def _training_set(
+    plan: Plan, treat: Treat | None, positions: Positions, role: str, world: int, number: int
+) -> tuple[Positions, NDArray[np.int64]]:
     if treat is None:
         return positions, plan.labels[positions]
-    treated = treat(role, positions, np.random.default_rng(np.random.SeedSequence(key.entropy, spawn_key=(*words, 0))))
-    return _checked_treatment(plan, positions, treated)
+    return _checked_treatment(plan, positions, treat(role, positions, _generator(plan, role, world, number, 0)))
 
 
 def _queries(plan: Plan, pools: Pools, draw: Draw, world: int) -> Positions:

@@ -57,7 +57,7 @@ def report_edges(
         if relation is Neighbouring.ADD_REMOVE:
             grown = replace_one_of_add_remove(epsilon, delta)[1]
             between = [_edge("R3", _dpd("advantage", relation), _dpd("advantage", Neighbouring.REPLACE_ONE))]
-            if grown < 1.0 and delta not in known[Neighbouring.REPLACE_ONE]:  # else the guarantee itself is known there
+            if grown < 1.0:
                 known[Neighbouring.REPLACE_ONE].add(grown)
                 target = _dpd("epsilon", Neighbouring.REPLACE_ONE, grown)
                 between.append(_edge("R3", _dpd("epsilon", relation, delta), target))

@@ -96,7 +96,7 @@ def guarantees(claim: PrivacyClaim | None) -> tuple[Evidence, ...]:
     found = [Evidence(node=node, side="upper", value=claim.epsilon, origin=f"guarantee {claim_text(claim)}")]
     params = claim.mechanism
     if params is not None and params.sampling == "poisson":
-        if claim.neighbouring is Neighbouring.ADD_REMOVE:  # the accountant's own is smaller than twice the claim
+        if claim.neighbouring is Neighbouring.ADD_REMOVE:  # at the claim's own delta; R3 gives one at a larger delta
             replaced = pld_claim(params, delta=claim.delta, neighbouring=Neighbouring.REPLACE_ONE)
             other = Node(DPD, "epsilon", Neighbouring.REPLACE_ONE, None, claim.delta)
             origin = f"guarantee {claim_text(replaced)}"

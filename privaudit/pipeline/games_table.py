@@ -1,5 +1,6 @@
 """How the risks of a report relate: what its guarantee allows in every game, what its attacks imply, and where both clash."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from privaudit.games.game_titles import BY_STRENGTH, game_title
@@ -94,7 +95,19 @@ def _epsilons(games: Games, node: Node) -> list[Node]:
         return []
     found = [other for other in games.propagation.intervals if other.quantity == "epsilon"]
     found = [other for other in found if other._replace(quantity="advantage", delta=None) == free]
-    return sorted(found, key=lambda other: other.delta or 0.0)
+    found.sort(key=lambda other: other.delta or 0.0)
+    intervals = games.propagation.intervals
+    return [
+        one for place, one in enumerate(found) if not _says_less(intervals[one], [intervals[o] for o in found[:place]])
+    ]
+
+
+def _says_less(interval: Interval, at_smaller_deltas: Sequence[Interval]) -> bool:
+    """Whether all that an interval says is an upper bound that is no smaller than one at a smaller delta."""
+    upper = interval.upper
+    if interval.lower is not None or upper is None:
+        return False
+    return any(other.upper is not None and other.upper.value <= upper.value for other in at_smaller_deltas)
 
 
 def _order(node: Node) -> tuple[Any, ...]:

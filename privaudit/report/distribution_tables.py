@@ -149,9 +149,9 @@ def _has_interval(finding: Finding) -> bool:
     return metric is not None and metric.lower is not None
 
 
-def _accuracy(finding: Finding) -> float:
-    metric = metric_of(finding.metrics, "accuracy")
-    return -1.0 if metric is None or metric.value is None else metric.value
+def _strength(finding: Finding) -> float:
+    value = _metric(finding).value
+    return -1.0 if value is None else max(value, 1.0 - value)
 
 
 def distribution_sentences(report: AuditReport) -> tuple[str, ...]:
@@ -161,7 +161,7 @@ def distribution_sentences(report: AuditReport) -> tuple[str, ...]:
         return _of_the_ratio(report)
     n_attacks = len({finding.method for finding in findings})
     best = _best_of_pairs(findings)
-    told = [finding for finding in best if _lower(finding) > GUESSING]
+    told = [finding for finding in best if _is_told(finding)]
     joint = round(1 - len(findings) * (1 - (_metric(findings[0]).confidence or 1.0)), 12)
     of_what = best[0].params.get("property")
     share = f" of the records with {of_what}" if of_what else ""
@@ -181,24 +181,24 @@ def outcome_of_worlds(report: AuditReport) -> str:
     ``told apart``: of one pair of worlds at least, by more than guessing, all looks considered; ``control failed``: equal
     worlds were told apart as well; else ``not told apart``, which is no proof that they cannot be.
     """
+    if any(_guessing(finding) == FAILED for finding in control_findings(report)):
+        return "control failed"
     findings = [finding for finding in distribution_findings(report) if _has_interval(finding)]
     if not findings:
-        return ""
-    failed = [finding for finding in control_findings(report) if _guessing(finding) == FAILED]
-    if failed:
-        return "control failed"
-    return "worlds told apart" if any(_lower(finding) > GUESSING for finding in findings) else "worlds not told apart"
+        return "worlds not judged" if distribution_findings(report) else ""
+    return "worlds told apart" if any(_is_told(finding) for finding in findings) else "worlds not told apart"
 
 
 def _best_of_pairs(findings: Sequence[Finding]) -> list[Finding]:
     """The finding with the most right answers of each pair of worlds, in the order of the pairs."""
     pairs = dict.fromkeys(finding.params.get("world") for finding in findings)
-    return [max((f for f in findings if f.params.get("world") == pair), key=_accuracy) for pair in pairs]
+    return [max((f for f in findings if f.params.get("world") == pair), key=_strength) for pair in pairs]
 
 
 def _of_pair(finding: Finding, *, names_attack: bool) -> str:
     metric = _metric(finding)
     attack = f", {attack_text(finding.method)}" if names_attack else ""
+    attack += "; the opposite answer is right" if (metric.upper or 1.0) < GUESSING else ""
     return (
         f"{pair_text(finding)}, for {percent_text(metric.value or 0.0)} of the models ({percent_text(metric.lower or 0.0)} to "
         f"{percent_text(metric.upper or 0.0)}{attack}{_as_draws(finding)})"
@@ -207,7 +207,7 @@ def _of_pair(finding: Finding, *, names_attack: bool) -> str:
 
 def _too_weak(best: Sequence[Finding]) -> str:
     """What an audit that told no worlds apart leaves open, and what would narrow it."""
-    upper = max(_metric(finding).upper or 1.0 for finding in best)
+    upper = max(max(_metric(finding).upper or 1.0, 1.0 - (_metric(finding).lower or 0.0)) for finding in best)
     confidence = _metric(best[0]).confidence or 0.95
     wanted = math.ceil((float(ndtri((1 + confidence) / 2)) * 0.5 / NARROW) ** 2 / 2)
     n_now = min(best[0].n_in or 0, best[0].n_out or 0)
@@ -228,8 +228,10 @@ def _metric(finding: Finding) -> Metric:
     return metric
 
 
-def _lower(finding: Finding) -> float:
-    return _metric(finding).lower or 0.0
+def _is_told(finding: Finding) -> bool:
+    """Whether an attack is right, or wrong, more often than guessing: who is mostly wrong has to say the opposite."""
+    metric = _metric(finding)
+    return (metric.lower or 0.0) > GUESSING or (1.0 if metric.upper is None else metric.upper) < GUESSING
 
 
 def _of_the_ratio(report: AuditReport) -> tuple[str, ...]:

@@ -133,3 +133,22 @@ def test_equal_laws_are_called_different_no_more_often_than_stated():
         )
         called += world_channels(design, np.zeros(20, dtype=np.int64), 1)[0].p_value <= 0.05
     assert called <= binom.ppf(1 - 1e-6, 2000, 0.05)
+
+
+def test_few_victims_of_sizes_that_are_fixed_apart_are_certain_and_many_give_no_warning_of_scipys():
+    size = world_channels(hand_made((1, 1, 1, 1), (10, 10, 20, 20)), np.arange(30) % 2, 2)[0]
+    assert size.is_fixed and size.p_value > 0.3 and size.n_apart == 10  # no test could say so of four victims
+    assert not world_channels(hand_made((1, 1, 1, 1), (10, 11, 20, 20)), np.arange(30) % 2, 2)[0].is_fixed
+    n = 600
+    many = WorldDesign(
+        names=("a", "b"),
+        ratios=None,
+        world=np.repeat([0, 1], n),
+        role=np.full(2 * n, "target"),
+        members=tuple(np.arange(size) for size in np.repeat([3, 4], n)),
+        query_records=np.arange(0),
+        query_world=np.arange(0),
+        control=None,
+        seed=0,
+    )
+    assert world_channels(many, np.arange(5) % 2, 2)[0].p_value < 1e-100

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -175,14 +177,32 @@ def test_what_is_no_audit_is_refused(error, change):
         design(**change)
 
 
-def test_ratios_that_are_one_number_of_records_are_refused():
-    for changes, key, most in (
-        ({"ratios": (0.5, 0.505), "n_records": 60}, "distribution.n_records", "200 or more"),
-        ({"ratios": (0.5, 0.48), "n_adversary_records": 20}, "distribution.adversary.n_records", "50 or more"),
-    ):
-        with pytest.raises(ConfigError, match=rf"are both \d+ records with the property.*{most}") as caught:
-            design(**changes)
-        assert caught.value.key == key
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"ratios": (0.5, 0.505), "n_records": 60}, "n_records"),
+        ({"ratios": (0.15, 0.25), "n_records": 10}, "n_records"),
+        ({"ratios": (0.5, 0.48), "n_adversary_records": 20}, "n_adversary_records"),
+    ],
+)
+def test_ratios_that_are_one_number_of_records_are_refused_with_a_number_that_does(changes, key):
+    with pytest.raises(ConfigError, match=r"records with the property\. Raise") as caught:
+        design(**changes)
+    assert caught.value.key == {"n_records": "distribution.n_records"}.get(key, "distribution.adversary.n_records")
+    advised = int(re.search(r"\(to (\d+), say\)", str(caught.value))[1])
+    design(**{**changes, key: advised})
+
+
+def test_a_pool_that_holds_a_single_draw_is_refused():
+    """All records of one kind: every model of the world would train on the same ones, and say nothing of the population."""
+    pools = split_pools(N, MASK * 2 + LABELS, seed=0)
+    most = min(
+        int((MASK[pool] == with_it).sum()) for pool in (pools.victim_train, pools.adversary_train) for with_it in (0, 1)
+    )
+    with pytest.raises(ConfigError, match=r"would train on the same records.*lower distribution\.n_records") as caught:
+        design(ratios=(0.0, 1.0), n_records=most, label_balance="free", n_queries=5)
+    assert caught.value.key == "distribution.n_records"
+    design(ratios=(0.0, 1.0), n_records=most - 5, label_balance="free", n_queries=5)
 
 
 def test_the_base_can_be_compared_with_its_control_alone():
@@ -232,7 +252,9 @@ def test_draws_that_are_not_drawn_are_refused():
     def the_same(world, pool, n, rng):
         return pool[:n] if world == 0 else pool[n : 2 * n]
 
-    with pytest.raises(ConfigError, match="the_same drew the same records for several models of world base"):
+    with pytest.raises(
+        ConfigError, match=r"several shadow models of world base would train on the same records.*the_same"
+    ):
         transform(the_same)
     other = np.random.default_rng()
 

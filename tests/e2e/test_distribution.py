@@ -443,6 +443,59 @@ def test_a_gate_limits_what_is_told_of_the_population(audited, limit, outcome):
     assert verdict.numbers["n_looked_at"] == 8 and "independent trainings" in verdict.reason
 
 
+def gate_report(*findings):
+    from privaudit.types import AuditReport, Section, Subject
+
+    section = Section(kind="distribution", title="worlds", findings=findings)
+    return AuditReport(subject=Subject(name="m", model_digest="", data_digest=""), claim=None, sections=(section,))
+
+
+def told_finding(right, *, n=60, name="kl", **params):
+    from privaudit.types import Finding, Metric
+
+    counts = {"tp": right, "fn": n - right, "fp": n - right, "tn": right} | params
+    return Finding(
+        id=f"{name}-1",
+        method=name,
+        params={key: value for key, value in counts.items() if value is not None},
+        game="distribution_inference",
+        access="score",
+        unit="model",
+        n_in=n,
+        n_out=n,
+        metrics=(
+            Metric(name="accuracy", value=right / n),
+            Metric(name="control_accuracy", value=right / n, lower=0.3, upper=0.7, confidence=0.999),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("findings", "outcome", "words"),
+    [
+        ((told_finding(31),), "pass", "independent trainings"),
+        ((told_finding(0),), "fail", "independent trainings"),  # always wrong: the opposite is always right
+        (
+            (told_finding(31), told_finding(58, name="control", is_control=True)),
+            "inconclusive",
+            "equal worlds are told apart",
+        ),
+        ((told_finding(31), told_finding(33, name="control", is_control=True)), "pass", "independent trainings"),
+        (
+            (told_finding(31), told_finding(60, name="together", tp=None)),
+            "inconclusive",
+            "together-1 scores each model",
+        ),
+        ((), "inconclusive", "holds no attack that tells two worlds apart"),
+    ],
+)
+def test_a_gate_lets_nothing_pass_that_the_report_doubts(findings, outcome, words):
+    rule = {"id": "population", "metric": "distribution_accuracy", "max": 0.7}
+    policy = parse(GatePolicy, {"schema_version": 1, "confidence": 0.95, "rules": [rule]}, where="test")
+    verdict = judge(gate_report(*findings), policy).verdicts[0]
+    assert verdict.outcome == outcome and words in verdict.reason
+
+
 def test_a_gate_on_the_population_needs_a_distribution_audit():
     from privaudit.types import AuditReport, Subject
 

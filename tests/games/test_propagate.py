@@ -115,6 +115,22 @@ def test_other_neighbours_and_other_deltas_are_never_compared():
     assert propagate(edges, [GUARANTEE, attack(3.0, for_replacing)]).contradictions
 
 
+def test_twice_the_claim_bounds_replacing_whatever_was_measured_there():
+    """A measurement at the claim's delta does not stand in for the guarantee (R3 has a delta of its own)."""
+    edges = report_edges(
+        claim=(0.05, 1e-6, ADD_REMOVE),
+        deltas={REPLACE_ONE: {1e-6}},
+        accesses=(),
+        comparisons=(Comparison(about="", params={"n_replaced": 2}),),
+    )
+    claim = Evidence(node=Node(DPD, "epsilon", ADD_REMOVE, None, 1e-6), side="upper", value=0.05, origin="claim")
+    found = propagate(edges, [claim]).intervals
+    grown = [
+        node for node in found if node.game == DPD and node.neighbouring is REPLACE_ONE and node.quantity == "epsilon"
+    ]
+    assert min(found[node].upper.value for node in grown) == pytest.approx(0.1)
+
+
 def test_what_no_epsilon_allows_is_at_least_infinity():
     found = propagate(EDGES, [GUARANTEE, attack(1.0)])
     epsilon = found.intervals[Node(DPD, "epsilon", ADD_REMOVE, None, 1e-5)]

@@ -175,3 +175,22 @@ def test_a_report_without_a_distribution_audit_says_nothing_of_worlds():
 def test_the_figure_is_the_same_bytes_every_time():
     report = report_of(*(finding(f"a{n}", 0.5 + n / 20, world=world) for n in range(9) for world in (1, 2)))
     assert distribution_figure(report) == distribution_figure(report)
+
+
+def test_an_attack_that_is_always_wrong_tells_the_worlds_apart():
+    report = report_of(finding("kl", 0.05), finding("gauss", 0.6))
+    assert outcome_of_worlds(report) == "worlds told apart"
+    (sentence,) = distribution_sentences(report)
+    assert "for 5 % of the models" in sentence and "the opposite answer is right" in sentence
+
+
+def test_findings_without_an_interval_are_not_judged_and_do_not_hide_a_failed_control():
+    bare = Finding(
+        id="kl-1",
+        method="kl",
+        params={"world": 1, "world_0": "50 %", "world_1": "20 %"},
+        game="distribution_inference",
+        access="score",
+        metrics=(Metric(name="accuracy", value=1.0),),
+    )
+    assert outcome_of_worlds(report_of(bare)) == "worlds not judged"

@@ -34,11 +34,20 @@ def channels_of(stored: StoredWorlds) -> tuple[WorldChannel, ...]:
 def is_open(channel: WorldChannel, *, n_looks: int) -> bool:
     """Tell whether a number of the victims differs between their worlds by more than chance, all looks considered.
 
+    A size that is one and the same in each world, and another in the other, was not drawn: no chance takes part.
+
     Args:
         channel: what was found.
         n_looks: numbers looked at.
     """
-    return channel.p_value <= (1 - LEVEL) / n_looks
+    return (channel.name == "size" and channel.is_fixed) or channel.p_value <= (1 - LEVEL) / n_looks
+
+
+def _open_channels(channels: Sequence[WorldChannel]) -> list[WorldChannel]:
+    """Those that give worlds away, without class shares that an open size moves by the rounding to whole records."""
+    opened = [one for one in channels if is_open(one, n_looks=len(channels))]
+    by_size = {one.world for one in opened if one.name == "size"}
+    return [one for one in opened if one.name == "size" or one.world not in by_size or one.n_apart > 1.0 + 1e-9]
 
 
 def channel_findings(stored: StoredWorlds, channels: Sequence[WorldChannel], *, confidence: float) -> list[Finding]:
@@ -78,13 +87,9 @@ def channel_warnings(channels: Sequence[WorldChannel], names: Sequence[str]) -> 
         channels: what was found.
         names: of the worlds.
     """
-    warnings: list[str] = []
-    for name in sorted(dict.fromkeys(channel.name for channel in channels), key=lambda name: name != "size"):
-        if warnings and name.startswith("class "):
-            continue  # rounding to whole records of each class follows the size
-        opened = [one for one in channels if one.name == name and is_open(one, n_looks=len(channels))]
-        if not opened:
-            continue
+    found, warnings = _open_channels(channels), []
+    for name in sorted(dict.fromkeys(one.name for one in found), key=lambda name: name != "size"):
+        opened = [one for one in found if one.name == name]
         worst = opened[int(np.argmax([one.accuracy for one in opened]))]
         what = WORDS.get(name, f"{name} of the training set")
         warnings.append(
