@@ -63,7 +63,7 @@ def test_an_unfinished_audit(command, audit):
 
 def test_a_folder_without_an_audit(command):
     assert "holds no audit" in one_line(command.inside("attack", "nowhere", code=4))
-    assert "report.json" in one_line(command.inside("report", "nowhere", code=4)) or True
+    assert "report.json" in one_line(command.inside("report", "nowhere", code=4))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_folder_without_an_audit(command):
         ({"attacks": [{"name": "lira", "varience": "pooled"}]}, 2, ["varience", "variance"]),
         ({"estimators": ["clopper_pearson"], "primary": {"estimator": "clopper_pearson"}}, 4, ["one_run"]),
         ({"data": {"source": "adlut"}}, 2, ["adlut", "adult"]),
-        ({"data": {"source": "records.csv", "label": "incme"}}, 4, ["incme", "income"]),
+        ({"data": {"source": "records.csv", "label": "incme"}}, 2, ["incme", "income"]),
         ({"data": {"source": "one.csv", "label": "income"}}, 4, ["class"]),
         ({"data": {"source": "missing.csv", "label": "x"}}, 2, ["missing.csv"]),
         ({"data": {"source": "breast_cancer", "n_records": 10**6}}, 2, ["n_records"]),
