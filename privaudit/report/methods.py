@@ -4,7 +4,7 @@ from privaudit.report.distribution_methods import DISTRIBUTION_METHODS
 from privaudit.report.words import attack_text
 from privaudit.types import AuditReport
 
-METHODS = {
+METHODS = DISTRIBUTION_METHODS | {
     "loss": (
         "Calls a record a member if the model's loss on it is small. Needs no shadow models; the weakest yardstick.",
         (
@@ -297,5 +297,4 @@ def method_notes(report: AuditReport) -> tuple[tuple[str, str, str], ...]:
     for section in report.sections:
         for finding in section.findings:
             used += [finding.method, *(estimate.method for estimate in finding.estimates)]
-    known = {**METHODS, **DISTRIBUTION_METHODS}
-    return tuple((attack_text(name), *known[name]) for name in dict.fromkeys(used) if name in known)
+    return tuple((attack_text(name), *METHODS[name]) for name in dict.fromkeys(used) if name in METHODS)

@@ -252,3 +252,32 @@ def test_it_is_a_defense_of_training_sets():
     assert mask[chosen].sum() == 4
     assert set(chosen.tolist()) == {3, 5, 9}
     assert np.array_equal(classes, labels[chosen])
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("ratio", [0.05, 0.2, 0.5])
+def test_classes_that_were_taken_as_they_came_keep_their_law(ratio):
+    """Of n independent classes of chance p any n kept at random are binomial: variance n p (1 - p), within 5 standard errors.
+
+    Cutting class by class fixes the classes of the group that is cut: at ratio .05 its variance is a fifth of that.
+    """
+    n, p, size, draws = 500, 0.4, 50, 3000
+    n_with = round(ratio * n)
+    generator, has = rng(7), np.arange(n) < n_with
+    counts = {}
+    for keeps in (False, True):
+        defense = Resampling(ratio=0.5, kind="under", size=size, keeps_classes=keeps)
+        kept = []
+        for _ in range(draws):
+            labels = (generator.random(n) < p).astype(np.int64)
+            kept.append(int(defense.treat(np.arange(n), has, labels, generator)[1].sum()))
+        counts[keeps] = float(np.var(kept))
+    wanted = size * p * (1 - p)
+    assert abs(counts[False] - wanted) < 5 * wanted * np.sqrt(2 / draws)
+    if ratio < 0.5:
+        assert counts[True] < 0.75 * wanted  # what was wrong
+
+
+def test_whether_classes_are_kept_is_yes_or_no():
+    with pytest.raises(ConfigError, match="keeps_classes must be true or false"):
+        Resampling(size=10, keeps_classes="no")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from privaudit.errors import ConfigError
-from privaudit.estimators import accuracy_metrics, advantage_bound, clopper_pearson, one_run
+from privaudit.estimators import accuracy_metrics, advantage_bound, clopper_pearson, one_run, pld_claim
 from privaudit.games.relations_group import group_advantage
 from privaudit.games.relations_guarantee import advantage_of_epsilon, replace_one_of_add_remove
 from privaudit.pipeline.games_evidence import at_confidence
@@ -198,6 +198,20 @@ def test_the_mechanism_gives_tighter_bounds_than_its_epsilon():
     shuffled = replace(MECHANISM, sampling="shuffle")
     section = games_section(report(membership(), promised=claim(6.0, mechanism=shuffled)))
     assert metric(row(section, "distinguishing")).upper == pytest.approx(advantage_of_epsilon(6.0, 1e-5))
+
+
+@pytest.mark.parametrize("params", [MECHANISM, DpSgdParams(noise_multiplier=1.0, sample_rate=0.05, steps=300)])
+def test_the_accountants_epsilon_for_replacing_stands_beside_the_doubled_one_only_where_neither_says_less(params):
+    """At its own delta the accountant's; twice the claim, at a larger delta, only if it is smaller."""
+    promised = pld_claim(params, delta=1e-5, neighbouring=ADD_REMOVE)
+    own = pld_claim(params, delta=1e-5, neighbouring=REPLACE_ONE)
+    section = games_section(report(membership(), promised=promised))
+    row = next(f for f in section.findings if f.game == "distinguishing" and f.params["neighbouring"] == "replace_one")
+    shown = {metric.at: metric.upper for metric in row.metrics if metric.name == "epsilon"}
+    assert shown[1e-5] == pytest.approx(own.epsilon)
+    doubled, delta = replace_one_of_add_remove(promised.epsilon, 1e-5)
+    others = {at: value for at, value in shown.items() if at != 1e-5}
+    assert others == (pytest.approx({delta: doubled}) if doubled < own.epsilon else {})
 
 
 def test_measured_above_the_guarantee_is_said_and_is_no_contradiction():
