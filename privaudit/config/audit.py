@@ -11,6 +11,7 @@ from pydantic import (
 )
 
 from privaudit.config.canaries import CanaryConfig
+from privaudit.config.defense import DefenseConfig
 from privaudit.config.distribution import DistributionConfig
 from privaudit.config.model import ModelConfig
 from privaudit.config.params import MethodConfig
@@ -100,6 +101,8 @@ class AuditConfig(StrictModel):
     recipe: RecipeConfig
     canaries: CanaryConfig | None = None
     distribution: DistributionConfig | None = None
+    output: MethodConfig | None = None
+    defenses: tuple[DefenseConfig, ...] = ()
     design: DesignConfig = DesignConfig()
     access: Literal["score", "label"] = "score"
     attacks: Annotated[tuple[MethodConfig, ...], Field(min_length=1)] = (

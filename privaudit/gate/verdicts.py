@@ -3,9 +3,6 @@
 For a limit L on a quantity with interval [l, u]: fail if l > L, pass if u <= L, else inconclusive.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 from privaudit.errors import StoreVersionError
 from privaudit.gate.bounds import Bound, check_relation, control_bound, membership_bound, primary_bound
 from privaudit.gate.curves import curve_counts, curve_outcome
@@ -14,26 +11,11 @@ from privaudit.gate.group_metrics import GROUPED
 from privaudit.gate.metrics import DESCRIPTIVE, measure
 from privaudit.gate.policy import GatePolicy, GateRule, check_supported
 from privaudit.types import AuditReport, Verdict
+from privaudit.types.report import GateOutcome, GateResult
 
 NO_UPPER_END = (
     "A bound from below cannot show that epsilon is small; a claim at or below the limit that stood the test closes it."
 )
-Outcome = Literal["pass", "fail", "inconclusive"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateResult:
-    """What the gate says.
-
-    Attributes:
-        outcome: ``fail`` if any verdict fails, else ``inconclusive`` if any is open, else ``pass``.
-        verdicts: one per rule, then one per requirement.
-        reason: a sentence; says so where open verdicts were let pass.
-    """
-
-    outcome: Outcome
-    verdicts: tuple[Verdict, ...]
-    reason: str
 
 
 def judge(report: AuditReport, policy: GatePolicy) -> GateResult:
@@ -201,7 +183,7 @@ def _numbers(rule: GateRule, lower: float | None, upper: float | None) -> dict[s
     return {"lower": lower, "upper": upper, "max": rule.max, "at": rule.at}
 
 
-def _by_limit(lower: float, upper: float | None, limit: float | None) -> Outcome:
+def _by_limit(lower: float, upper: float | None, limit: float | None) -> GateOutcome:
     """``upper`` ``None`` = no upper end."""
     if limit is not None and lower > limit:
         return "fail"

@@ -11,7 +11,7 @@ from privaudit.types.design import Access, Unit
 from privaudit.types.estimate import EpsilonEstimate, PrivacyClaim
 from privaudit.types.frozen import set_array
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 POISONED = (
     "poisoned_membership"  # game in which the attacker adds records to the training of a model like the audited one
@@ -178,12 +178,33 @@ class Verdict:
             gate.
         numbers: the numbers compared.
         reason: a sentence, with what would suffice where the outcome is open.
+        waiver: why a policy lets a failed or open outcome pass, and until when; "" where it does not.
     """
 
     rule: str
     outcome: str
     numbers: Mapping[str, float | None] = field(default_factory=dict)
     reason: str = ""
+    waiver: str = ""
+
+
+GateOutcome = Literal["pass", "fail", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """What a gate says about a report.
+
+    Attributes:
+        outcome: ``fail`` if any verdict fails, else ``inconclusive`` if any is open, else ``pass``; verdicts that are waived do
+            not count.
+        verdicts: one per rule, then one per requirement.
+        reason: a sentence; says so where open or waived verdicts were let pass.
+    """
+
+    outcome: GateOutcome
+    verdicts: tuple[Verdict, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
