@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint wheel benchmark clean
+.PHONY: demo test lint wheel docs benchmark clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "privaudit needs Python 3.11 or newer; run: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
@@ -26,6 +26,10 @@ lint: $(STAMP)
 
 wheel: $(STAMP)
 	$(BIN)/python tests/wheel_check.py || { echo "repeat with: make wheel; packages are listed in pyproject.toml, tool.setuptools"; exit 1; }
+
+docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs || { echo "repeat with: make docs"; exit 1; }
 
 benchmark: $(STAMP)
 	for part in attacks lira ratio_attacks bounds posterior betting accounting training training_quality; do $(BIN)/python -m tests.benchmarks.$$part || exit 1; done

@@ -1,5 +1,6 @@
 """Membership inference attacks: one method per file, pure functions on stored signals."""
 
+from privaudit.attacks.averaged_lira import AveragedLira
 from privaudit.attacks.base import Base
 from privaudit.attacks.difficulty_calibration import DifficultyCalibration
 from privaudit.attacks.kl_lira import KlLira
@@ -15,6 +16,7 @@ from privaudit.attacks.reference import ReferenceAttack
 from privaudit.attacks.rmia import Rmia
 
 __all__ = [
+    "AveragedLira",
     "Base",
     "DifficultyCalibration",
     "KlLira",

@@ -19,8 +19,10 @@ COMMANDS = {
     "canaries": "Insert canaries before training, evaluate after: the audit in one training run.",
     "scores": "Audit saved scores of any framework: csv, parquet or npz.",
     "report": "Write a stored report as HTML, Markdown or JSON.",
+    "defend": "The same audit before and after each defense, with an attacker who knows it.",
     "distribution": "Tell from models' answers which population they were trained on.",
     "gate": "Judge a report by a policy; the exit code is the verdict.",
+    "lint": "Check audit configs and policies without running anything.",
     "bounds": "What DP-SGD's parameters guarantee: epsilon, TPR at FPR, Bayes security.",
     "plan": "How many canaries or trainings an audit needs, what it could show and what it costs.",
     "study": "Reproduce a paper's claim or a benchmark of ours: the zoo of broken DP-SGD, black-box audits, ...",
@@ -64,7 +66,7 @@ class LazyGroup(click.Group):
 def privaudit() -> None:
     """Audit what a trained model gives away about its training data, and whether its privacy claim is true.
 
-    Start with `privaudit run` (a bundled DP-SGD model, about a minute), then `privaudit init` for your own model.
+    Start with `privaudit run` (a bundled model without and with DP-SGD, about a minute), then `privaudit init` for your own model.
 
     Exit codes: 0 ok, 1 gate failed, 2 usage or config error, 3 inconclusive, 4 any other error, 130 interrupted.
     """

@@ -34,8 +34,9 @@ def command(
 ) -> int:
     """Train target and shadow models, attack, estimate, report.
 
-    CONFIG is an audit.yaml (see `privaudit init`). Without it the bundled audit runs: a DP-SGD model on 4,000 records
-    of Adult with 80 models and a positive control. An interrupted audit goes on from what its folder holds.
+    CONFIG is an audit.yaml (see `privaudit init`). Without it the bundled audit runs: one model on 12,000 records of
+    Adult, trained without DP-SGD, with it, and with its clipping but no noise, side by side. An interrupted audit goes
+    on from what its folder holds.
     """
     faulthandler.enable(file=2)  # a model whose native code crashes in the check before training leaves a word
     from privaudit.cli.gate_command import judge_and_show

@@ -1,8 +1,8 @@
 """Add noise to the probabilities that a model gives away.
 
-The noise of a query is drawn once from the model's own stream: the same model asked the same question answers the same.
-Were it drawn anew each time, asking again and averaging would take it away. An attacker who averages over different
-queries still does so: this defense costs a distribution attack queries, and does not stop it.
+By default the noise of a query is drawn once: the same model asked the same question answers the same. Drawn anew each
+time (``fresh``), asking again and averaging takes it away. An attacker who averages over slightly different queries does
+so in both cases: this defense costs an attacker queries, and does not stop it.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from privaudit.errors import ConfigError, DataError, ShapeError
+from privaudit.defenses.probabilities import EXACT, checked_probabilities
+from privaudit.errors import ConfigError
 from privaudit.numerics import log_sum_exp
 
 LARGEST_SCALE = 1e6
@@ -38,17 +39,25 @@ def noisy_probabilities(probabilities: ArrayLike, scale: float, rng: np.random.G
     >>> noisy_probabilities([[0.9, 0.1]], 0.0, np.random.default_rng(0)).round(6).tolist()
     [[0.9, 0.1]]
     """
+    values = checked_probabilities(probabilities)
+    return moved_probabilities(values, scale, rng.standard_normal(values.shape))
+
+
+def moved_probabilities(probabilities: ArrayLike, scale: float, draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Move log-odds by given draws.
+
+    Args:
+        probabilities: ``(n_queries, n_classes)``; each row sums to 1.
+        scale: standard deviation of the log-odds of any two classes, for standard normal draws.
+        draws: ``(n_queries, n_classes)``.
+
+    Raises:
+        ConfigError, ShapeError, DataError: as `noisy_probabilities`.
+    """
     _check_scale(scale)
-    values = np.asarray(probabilities, dtype=np.float64)
-    if values.ndim != 2 or values.shape[1] < 2:
-        raise ShapeError(
-            f"probabilities must have shape (n_queries, n_classes), two classes at least; got {values.shape}."
-        )
-    if not ((values >= 0.0).all() and (np.abs(values.sum(axis=1) - 1.0) <= 1e-5).all()):
-        raise DataError("probabilities must be at least 0 and sum to 1 in each row; some do not, or are NaN.")
     with np.errstate(divide="ignore"):
         # the difference of two independent terms has twice the variance of one
-        logits = np.log(values) + rng.normal(0.0, scale / np.sqrt(2.0), size=values.shape)
+        logits = np.log(checked_probabilities(probabilities)) + scale / np.sqrt(2.0) * draws
     return np.asarray(np.exp(logits - log_sum_exp(logits, axis=1)[:, None]))
 
 
@@ -59,23 +68,37 @@ def _check_scale(scale: float) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputNoise:
-    """Add Gaussian noise to the log-odds that a model gives away, drawn once per model and query.
+    """Add Gaussian noise to the log-odds that a model gives away.
 
     Attributes:
         scale: standard deviation of the noise on the log-odds of any two classes.
+        fresh: draw it anew at every query; by default it is drawn once per model and query.
 
     Raises:
-        ConfigError: if the scale is negative or above 1e6.
+        ConfigError: if the scale is negative or above 1e6, or ``fresh`` is neither true nor false.
 
     Source: see `noisy_probabilities`.
     """
 
     name: ClassVar[str] = "output_noise"
     scale: float
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         """Check the scale."""
         _check_scale(self.scale)
+        if not isinstance(self.fresh, bool):
+            raise ConfigError(f"fresh must be true or false; got {self.fresh!r}.", key="fresh")
+
+    @property
+    def least(self) -> float:
+        """Smallest probability that an answer is read as: but for the noise answers are exact."""
+        return EXACT
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether equal queries get equal noise."""
+        return not self.fresh
 
     def release(self, probabilities: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
         """Change one model's answers.
@@ -85,3 +108,12 @@ class OutputNoise:
             rng: of this model alone; the same generator gives the same noise.
         """
         return noisy_probabilities(probabilities, self.scale, rng)
+
+    def release_with(self, probabilities: NDArray[np.float64], draws: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Change one model's answers by draws that belong to the queries.
+
+        Args:
+            probabilities: ``(n_queries, n_classes)``.
+            draws: ``(n_queries, n_classes)`` standard normal numbers.
+        """
+        return moved_probabilities(probabilities, self.scale, draws)

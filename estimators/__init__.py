@@ -5,7 +5,7 @@ Where to look: counts ``clopper_pearson_bound``, ``jeffreys_bound``, ``katz_log_
 ``gaussian_tradeoff``, ``gaussian_dp_bound``, ``subsampled_step_bound``; claims ``claimed_curve`` (on ``curve_*``), ``noise_probe_bound``, ``batch_sizes``, ``sensitivity_probe``; rounds ``betting*``; several challenges per model
 ``challenge_*``; reliable evaluation ``null_calibration``, ``rates_by_record``, ``thresholds_from_shadows``,
 ``accusation_value``, ``finite_pool``, ``risk_sets``, ``run_rankings`` (on ``played_models``); who is at risk
-``paired_models``, ``records_by_attack``, ``clustered_rates``, ``label_permutation``, ``false_discovery``; repeats ``equivalence``; scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``expected_rate``, ``tpr_bounds``;
+``paired_models``, ``records_by_attack``, ``clustered_rates``, ``label_permutation``, ``false_discovery``; repeats ``equivalence``; scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``expected_rate``, ``tpr_bounds``, ``largest_advantage``, ``rate_difference``;
 from above ``accounting``, ``privacy_loss`` (on ``composed_*``, ``loss_*``, ``poisson_run``), ``renyi_bound``, ``last_iterate``,
 ``tradeoff``, ``bayes_security_bound``, ``attribute_bound``, ``calibrate``, ``guarantees``; planning ``power*``; worlds of a distribution ``world_*``,
 ``n_leaked*``.
@@ -56,6 +56,7 @@ from privaudit.estimators.jeffreys_bound import jeffreys
 from privaudit.estimators.katz_log_bound import katz_log
 from privaudit.estimators.known_coin_step_bound import known_coin_step
 from privaudit.estimators.label_permutation import label_permutation_p_values, rate_residuals
+from privaudit.estimators.largest_advantage import advantage_interval, observed_advantage
 from privaudit.estimators.last_iterate import last_iterate_epsilon
 from privaudit.estimators.metrics import auc_metric, tpr_at_fpr
 from privaudit.estimators.n_leaked_ratio import bayes_accuracy, n_leaked, n_leaked_interval, n_leaked_metrics
@@ -70,6 +71,7 @@ from privaudit.estimators.power import plan_audits
 from privaudit.estimators.power_plan import PowerPlan
 from privaudit.estimators.privacy_loss import composed_privacy_loss, pld_claim
 from privaudit.estimators.privacy_region import point_epsilon, region_area
+from privaudit.estimators.rate_difference import square_and_add
 from privaudit.estimators.rates import auc_interval, rate_interval
 from privaudit.estimators.rates_by_record import (
     RateSpread,
@@ -143,6 +145,7 @@ __all__ = [
     "accuracy_interval",
     "accuracy_metrics",
     "advantage_bound",
+    "advantage_interval",
     "advantage_of",
     "at_risk",
     "attack_agreement",
@@ -211,6 +214,7 @@ __all__ = [
     "noise_for_tpr",
     "noise_probe",
     "null_p_values",
+    "observed_advantage",
     "one_run",
     "one_run_p_value",
     "over_dispersion_test",
@@ -234,6 +238,7 @@ __all__ = [
     "sampling_probe",
     "shadow_threshold",
     "signed_rank_p_value",
+    "square_and_add",
     "subsampled_gaussian_step",
     "tpr_at_fpr",
     "tpr_interval",

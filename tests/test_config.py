@@ -254,11 +254,11 @@ def test_unknown_keys_that_look_like_types_are_named(key):
             "milestones and gamma: of the schedule step, not of cosine",
         ),
         ({"recipe": {**RECIPE, "schedule": {"gamma": 0.5}}}, "recipe.schedule", "gamma: of the schedule step"),
-        ({"recipe": {**RECIPE, "dp": {}}}, "recipe.dp", "give either noise_multiplier or epsilon"),
+        ({"recipe": {**RECIPE, "dp": {}}}, "recipe.dp", "give either noise_multiplier, or one of epsilon"),
         (
             {"recipe": {**RECIPE, "dp": {"noise_multiplier": 1, "epsilon": 1}}},
             "recipe.dp",
-            "give either noise_multiplier or epsilon",
+            "give either noise_multiplier, or one of epsilon",
         ),
         ({"recipe": {**RECIPE, "dp": {"noise_multiplier": -1}}}, "recipe.dp.noise_multiplier", "got -1"),
         ({"recipe": {**RECIPE, "dp": {"epsilon": 0}}}, "recipe.dp.epsilon", "got 0"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from privaudit.attacks.label_only.chameleon import DEFAULT_CHALLENGE, FEWEST_CHALLENGE, signal_names
 from privaudit.attacks.label_only.chameleon_settings import ChameleonSettings, named_settings
 from privaudit.collect.chameleon_rounds import PoisonPlan, Round, RoundOutputs, chameleon_rounds
-from privaudit.collect.stages import CollectContext, Keep, Measured, Request, Stages, TrainPoisoned
+from privaudit.collect.stages import CollectContext, Keep, Measured, Request, Stages, TrainPoisoned, refuse_filter
 from privaudit.data.seeds import stream_generator
 from privaudit.errors import UnsupportedError
 from privaudit.scoring.signals import POISON_SIGNALS
@@ -64,6 +64,8 @@ class ChameleonCollector:
         Raises:
             UnsupportedError: says what is missing.
         """
+        if context.is_filtered:
+            refuse_filter(min(self.produces))
         design, wanted = context.design, self.chosen.n_shadows
         if not design.is_trained.all():
             raise UnsupportedError(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from privaudit.attacks.loss_trace import LEAST_POINTS
-from privaudit.collect.stages import CollectContext, Stages, Train
+from privaudit.collect.stages import CollectContext, Stages, Train, refuse_filter
 from privaudit.errors import UnsupportedError
 from privaudit.scoring.signals import LOSS_TRACE
 
@@ -22,6 +22,8 @@ class LossTraceCollector:
         Raises:
             UnsupportedError: says why.
         """
+        if context.is_filtered:
+            refuse_filter(LOSS_TRACE)
         if context.has_own_training:
             raise UnsupportedError(
                 f"signal {LOSS_TRACE} is recorded in training, and a training function of your own (model.train) cannot be "

@@ -7,7 +7,17 @@ import numpy as np
 import torch
 
 from privaudit.collect.poisoned import keep, train_poisoned
-from privaudit.collect.stages import CollectContext, Collector, Keep, Measured, Query, Request, Train, TrainPoisoned
+from privaudit.collect.stages import (
+    CollectContext,
+    Collector,
+    Keep,
+    Measured,
+    Query,
+    Request,
+    Train,
+    TrainPoisoned,
+    refuse_filter,
+)
 from privaudit.errors import DataError, ShapeError, UnsupportedError
 from privaudit.interfaces import Executor, ProgressHook
 from privaudit.scoring.measure import measure, negative_loss
@@ -93,6 +103,7 @@ def collect(
         diverged=diverged,
         labels=job.labels,
         n_classes=job.n_classes,
+        is_filtered=job.release is not None,
     )
     stages = collector.stages(context)
     request = next(stages, None)
@@ -109,6 +120,8 @@ def collect(
 
 def _answer(job: TrainingJob, request: Request, executor: Executor, progress: ProgressHook | None) -> list[int]:
     """Do what is asked; return the rows of the models that diverged."""
+    if job.release is not None:
+        _check_filtered(request)
     if isinstance(request, Train):
         tracing = _tracing_of(request)
         return train_models(job, request.models, executor=executor, progress=progress, tracing=tracing)
@@ -118,6 +131,14 @@ def _answer(job: TrainingJob, request: Request, executor: Executor, progress: Pr
         keep(job, request)
         return []
     return query_models(job, request, executor=executor, progress=progress)
+
+
+def _check_filtered(request: Request) -> None:
+    """Refuse what is read off models themselves, past the filter on their answers."""
+    if isinstance(request, Train) and request.signals:
+        refuse_filter(min(request.signals))
+    if isinstance(request, TrainPoisoned):
+        refuse_filter(min(request.signals.values()))
 
 
 def _tracing_of(request: Train) -> Tracing | None:
@@ -175,7 +196,9 @@ def query_one(job: TrainingJob, signals: tuple[str, ...], model: int) -> Outcome
             network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes)
             load_weights(folder.model(number), network)
             features = torch.tensor(job.features).to(device)
-            values = measure(network.to(device), features, job.labels, missing, seed=job.seed)
+            values = measure(
+                network.to(device), features, job.labels, missing, seed=job.seed, release=job.release, number=number
+            )
         for name in missing:
             folder.write_signal(name, number, values[name], np.arange(len(job.labels)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's forward() may raise anything

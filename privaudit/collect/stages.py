@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.errors import UnsupportedError
 from privaudit.types import AuditDesign, SignalTable
 
 
@@ -100,6 +101,7 @@ class CollectContext:
         diverged: rows of models that diverged before an earlier collector; they need not be asked for again.
         labels: ``(n_records,)`` class of each record.
         n_classes: number of classes.
+        is_filtered: a filter stands between the models and their users.
     """
 
     design: AuditDesign
@@ -110,11 +112,24 @@ class CollectContext:
     diverged: frozenset[int] = frozenset()
     labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     n_classes: int = 2
+    is_filtered: bool = False
 
     @property
     def trained(self) -> list[int]:
         """Rows of the models that the audit trains, but for those that diverged."""
         return [row for row in np.flatnonzero(self.design.is_trained).tolist() if row not in self.diverged]
+
+
+def refuse_filter(signal: str) -> NoReturn:
+    """Refuse a signal that is read off the models themselves where a filter stands between them and their users.
+
+    Raises:
+        UnsupportedError: names the signal.
+    """
+    raise UnsupportedError(
+        f"signal {signal.partition('@')[0]} is read while models are trained, past the filter on their answers (output). Leave "
+        "out the attack that needs it, or the filter."
+    )
 
 
 Request = Train | Query | TrainPoisoned | Keep

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from privaudit.data.seeds import stream_generator
 from privaudit.defenses.base import Release
+from privaudit.defenses.probabilities import EXACT
 from privaudit.errors import DataError, ShapeError
 from privaudit.interfaces import Executor, ProgressHook
 from privaudit.scoring.world_outputs import class_log_probabilities
@@ -151,5 +152,4 @@ def released(said: NDArray[np.float64], release: Release, *, seed: int, row: int
         row: of the model.
     """
     rng = stream_generator(seed, "released_outputs", row)
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log(release(np.exp(said), rng)))
+    return np.asarray(np.log(np.maximum(release(np.exp(said), rng), EXACT)))

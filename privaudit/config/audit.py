@@ -78,10 +78,13 @@ class EngineConfig(StrictModel):
         return self
 
 
+ReportFormat = Literal["html", "json", "md", "junit", "sarif", "card"]
+
+
 class ReportConfig(StrictModel):
     """What is written."""
 
-    formats: Annotated[tuple[Literal["html", "json", "md"], ...], Field(min_length=1)] = ("html", "json", "md")
+    formats: Annotated[tuple[ReportFormat, ...], Field(min_length=1)] = ("html", "json", "md")
     audience: Literal["internal", "public"] = "internal"
 
 
@@ -166,6 +169,24 @@ class AuditConfig(StrictModel):
                 raise ValueError(f"{name} is for kind: membership; a distribution audit has its own under distribution")
         return self
 
+    @model_validator(mode="after")
+    def _defenses_have_their_kinds(self) -> "AuditConfig":
+        if self.output is not None and self.kind != "membership":
+            raise ValueError(f"output is for kind: membership; this one is of kind: {self.kind}. Remove it")
+        if not self.defenses:
+            return self
+        if self.kind == "canaries":
+            raise ValueError("defenses is for kind: membership or distribution; remove the block")
+        if self.kind == "membership" and self.distribution is not None:
+            raise ValueError(
+                "defenses are compared for one kind of audit; remove the block distribution, or set the kind"
+            )
+        if self.kind == "distribution" and self.distribution is not None and self.distribution.defense is not None:
+            raise ValueError("distribution.defense stands in every audit of the comparison; put it under defenses")
+        if self.output is not None:
+            raise ValueError("output stands in every audit of the comparison; put it under defenses")
+        return self
+
     def _default(self, name: str) -> Any:
         """The value of a key that nobody gave; attacks of an audit that sees labels alone are others."""
         if name == "attacks" and self.access == "label":
@@ -189,16 +210,35 @@ class AuditConfig(StrictModel):
         return self
 
 
+_DP_TRAINING = {
+    "steps": 100,
+    "sample_rate": 0.1,
+    "optimizer": {"name": "sgd", "lr": 0.25, "momentum": 0.9},
+}
 DEFAULT_AUDIT: dict[str, Any] = {
-    "data": {"source": "adult", "n_records": 4000, "label": "income", "groups": ["sex", "race"]},
+    "data": {"source": "adult", "n_records": 12000, "label": "income", "groups": ["sex", "race"]},
     "model": {"build": "mlp", "params": {"hidden": [128]}},
-    "recipe": {
-        "steps": 100,
-        "sample_rate": 0.1,
-        "optimizer": {"name": "sgd", "lr": 0.25, "momentum": 0.9},
-        "dp": {"noise_multiplier": 1.2, "max_grad_norm": 1.0, "delta": 1e-5},
-    },
-    "design": {"n_models": 80},  # a target, its complement and 78 shadows: whole groups
+    "recipe": {"epochs": 40, "batch_size": 64, "optimizer": {"name": "adam", "lr": 0.002}},
+    "design": {"n_models": 32},  # a target, its complement and 30 shadows: whole groups
+    "defenses": [
+        {
+            "name": "dp_sgd",
+            "title": "DP-SGD",
+            "noise_multiplier": 1.2,
+            "max_grad_norm": 1.0,
+            "delta": 1e-5,
+            "recipe": _DP_TRAINING,
+        },
+        {  # what clipping and the shorter training do by themselves
+            "name": "dp_sgd",
+            "id": "without_noise",
+            "title": "DP-SGD without its noise",
+            "noise_multiplier": 0.0,
+            "max_grad_norm": 1.0,
+            "delta": 1e-5,
+            "recipe": _DP_TRAINING,
+        },
+    ],
 }
 
 
@@ -206,7 +246,7 @@ def load_config(path: str | Path | None = None) -> AuditConfig:
     """Read and check an audit config.
 
     Args:
-        path: the file; ``None`` is the bundled Adult DP-SGD audit.
+        path: the file; ``None`` is the bundled audit of Adult without and with DP-SGD.
 
     Returns:
         The config with every default filled in.
@@ -214,8 +254,8 @@ def load_config(path: str | Path | None = None) -> AuditConfig:
     Raises:
         ConfigError: names the key path and the nearest right key.
 
-    >>> load_config().recipe.dp.noise_multiplier
-    1.2
+    >>> [defense.arm for defense in load_config().defenses]
+    ['dp_sgd', 'without_noise']
     """
     if path is None:
         return parse(AuditConfig, DEFAULT_AUDIT, where="the built-in audit")

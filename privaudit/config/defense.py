@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from privaudit.config.params import Params
 from privaudit.config.reading import StrictModel
 
-RESERVED = ("name", "id")
+RESERVED = ("name", "id", "title")
 
 
 class DefenseConfig(StrictModel):
@@ -16,11 +16,13 @@ class DefenseConfig(StrictModel):
     Attributes:
         name: as `privaudit list defenses` has it.
         id: what the report and its folder are called; the name where none is given. Letters, digits, ``-`` and ``_``.
-        params: of the defense; may stand beside ``name`` and ``id`` as well.
+        title: the same in words, for people; made of name and parameters where none is given.
+        params: of the defense; may stand beside ``name``, ``id`` and ``title`` as well.
     """
 
     name: str
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")] | None = None
+    title: Annotated[str, Field(min_length=1, max_length=80)] | None = None
     params: Params = Field(default_factory=dict)
 
     @model_validator(mode="before")

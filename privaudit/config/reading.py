@@ -91,15 +91,44 @@ def parse(model: type[Model], content: dict[str, Any], *, where: str) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        first = min(
-            error.errors(), key=lambda problem: problem["type"] != "extra_forbidden"
-        )  # a typo explains the rest
-        *above, last = first["loc"] or ("",)
-        is_key = first["type"] == "extra_forbidden"  # the last part is what the user wrote, whatever it looks like
-        parts = [str(part) for part in above if not _is_branch(str(part))]
-        key = ".".join(parts + ([str(last)] if str(last) and (is_key or not _is_branch(str(last))) else []))
-        more = f" ({error.error_count() - 1} more after this one)" if error.error_count() > 1 else ""
-        raise ConfigError(f"{where}: {_explain(model, first, key)}{more}", key=key or None) from None
+        (key, text), *others = _told(model, error)
+        more = f" ({len(others)} more after this one)" if others else ""
+        raise ConfigError(f"{where}: {text}{more}", key=key or None) from None
+
+
+def problems_of(model: type[Model], content: dict[str, Any]) -> tuple[str, ...]:
+    """Say everything that is wrong in a mapping, typos first; `parse` says the first of it.
+
+    Args:
+        model: the model, with ``extra="forbid"``.
+        content: what was read.
+
+    Returns:
+        One line per wrong key; empty if all is well.
+
+    >>> class Limit(StrictModel):
+    ...     least: float
+    >>> problems_of(Limit, {"lest": 1.0})
+    ('lest: unknown key. Did you mean least?', 'least: missing; it has no default.')
+    """
+    try:
+        model.model_validate(content)
+    except ValidationError as error:
+        return tuple(text for _, text in _told(model, error))
+    return ()
+
+
+def _told(model: type[BaseModel], error: ValidationError) -> list[tuple[str, str]]:
+    """Return key and message of each problem; a typo comes first, for it explains the rest."""
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    return [(key := _key_of(problem), _explain(model, problem, key)) for problem in problems]
+
+
+def _key_of(problem: Any) -> str:
+    *above, last = problem["loc"] or ("",)
+    is_key = problem["type"] == "extra_forbidden"  # the last part is what the user wrote, whatever it looks like
+    parts = [str(part) for part in above if not _is_branch(str(part))]
+    return ".".join(parts + ([str(last)] if str(last) and (is_key or not _is_branch(str(last))) else []))
 
 
 def _is_branch(part: str) -> bool:

@@ -9,6 +9,7 @@ from privaudit.config.reading import StrictModel
 
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+NOISE_BY = ("noise_multiplier", "epsilon", "advantage", "tpr")
 
 
 class OptimizerConfig(StrictModel):
@@ -56,17 +57,32 @@ class ScheduleConfig(StrictModel):
 
 
 class DpConfig(StrictModel):
-    """DP-SGD: the noise, or the epsilon it is found for."""
+    """DP-SGD: the noise, or the risk that it is found for: an epsilon, an advantage, or a TPR at an FPR."""
 
     noise_multiplier: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None = None
     epsilon: Positive | None = None
+    advantage: Fraction | None = None
+    tpr: Fraction | None = None
+    at: Fraction | None = None
     max_grad_norm: Positive = 1.0
     delta: Fraction = 1e-5
 
     @model_validator(mode="after")
-    def _one_of_noise_and_epsilon(self) -> "DpConfig":
-        if (self.noise_multiplier is None) == (self.epsilon is None):
-            raise ValueError("give either noise_multiplier or epsilon (then the accountant finds the noise)")
+    def _one_way_to_the_noise(self) -> "DpConfig":
+        given = [name for name in NOISE_BY if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "give either noise_multiplier, or one of epsilon, advantage, tpr (then the noise is found for it); got "
+                + (" and ".join(given) or "none")
+            )
+        if (self.tpr is None) != (self.at is None):
+            raise ValueError(
+                f"tpr and at (the FPR that it holds at) go together; {'tpr' if self.at else 'at'} is missing"
+            )
+        if self.tpr is not None and self.at is not None and self.tpr <= self.at:
+            raise ValueError(
+                f"tpr must lie above at, the FPR: that is what blind guesses reach; got {self.tpr} at {self.at}"
+            )
         return self
 
 

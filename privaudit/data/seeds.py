@@ -24,6 +24,8 @@ STREAMS = (
     "world_draws",
     "world_queries",
     "released_outputs",
+    "output_filter",
+    "averaged_queries",
 )  # append only: the place is part of the key
 
 

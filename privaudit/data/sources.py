@@ -41,23 +41,47 @@ def load_dataset(
         DataError: if a name does not fit the data, or the data cannot be audited.
         UnsupportedError: if the source does not serve one of the options.
     """
+    check_source(source, label=label, record_id=record_id, drop=drop)
     path = (base or Path()) / source
     if source in BUNDLED:
-        _refuse(source, record_id=record_id, drop=() if BUNDLED[source].columns else drop)
-        return keep_groups(_load_bundled(source, BUNDLED[source], label, tuple(drop)), groups)
+        return keep_groups(BUNDLED[source].load(tuple(drop)), groups)
     if source.endswith(".csv"):
-        return load_csv(path, label=_needed(source, label), record_id=record_id, groups=groups, drop=drop)
+        return load_csv(path, label=str(label), record_id=record_id, groups=groups, drop=drop)
     if source.endswith(".npz"):
-        _refuse(source, record_id=record_id, drop=drop)
         return keep_groups(load_npz(path, label=label), groups)
-    if ":" in source:
+    return keep_groups(call_user_source(source, base), groups)
+
+
+def check_source(source: str, *, label: str | None, record_id: str | None, drop: Sequence[str]) -> None:
+    """Refuse what can be known to be wrong before anything is loaded.
+
+    Args:
+        source: as `load_dataset` takes it.
+        label: name of the label column or array.
+        record_id: name of the id column.
+        drop: columns to leave out.
+
+    Raises:
+        ConfigError: if there is no such kind of source, or a csv comes without a label.
+        UnknownNameError: if a bundled data set has another label.
+        UnsupportedError: if the source does not serve one of the options.
+    """
+    if source in BUNDLED:
+        _refuse(source, record_id=record_id, drop=() if BUNDLED[source].columns else drop)
+        _check_label(source, BUNDLED[source], label)
+    elif source.endswith(".csv"):
+        if label is None:
+            raise ConfigError(f"{source} needs data.label: the name of the column to predict.", key="data.label")
+    elif source.endswith(".npz"):
+        _refuse(source, record_id=record_id, drop=drop)
+    elif ":" in source:
         _refuse(source, record_id=record_id, drop=drop, label=label)
-        return keep_groups(call_user_source(source, base), groups)
-    raise ConfigError(
-        f"data.source must be one of {', '.join(BUNDLED)}, a .csv or .npz file, or file.py:function; got {source!r}."
-        f"{nearest(source, BUNDLED)}",
-        key="data.source",
-    )
+    else:
+        raise ConfigError(
+            f"data.source must be one of {', '.join(BUNDLED)}, a .csv or .npz file, or file.py:function; got {source!r}."
+            f"{nearest(source, BUNDLED)}",
+            key="data.source",
+        )
 
 
 def keep_groups(dataset: Dataset, groups: Sequence[str]) -> Dataset:
@@ -117,19 +141,12 @@ def _as_dataset(content: Any, source: str) -> Dataset:
     )
 
 
-def _needed(source: str, label: str | None) -> str:
-    if label is None:
-        raise ConfigError(f"{source} needs data.label: the name of the column to predict.", key="data.label")
-    return label
-
-
-def _load_bundled(name: str, bundled: BundledSource, label: str | None, drop: tuple[str, ...]) -> Dataset:
+def _check_label(name: str, bundled: BundledSource, label: str | None) -> None:
     if label not in (None, bundled.label):
         raise UnknownNameError(
             f"{name} has the label {bundled.label!r}; got {label!r}. Set data.label to it, or leave it out.",
             key="data.label",
         )
-    return bundled.load(drop)
 
 
 def _refuse(source: str, *, record_id: str | None, drop: Sequence[str], label: str | None = None) -> None:

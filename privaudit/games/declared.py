@@ -29,6 +29,7 @@ SCORE_SIGNALS = frozenset(
         "negative_log_modified_entropy",
         "negative_loss_trace",
         "augmented_logit_margin",
+        "averaged_logit_margin",
     }
 )
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
-from privaudit.estimators import accuracy_interval
+from privaudit.estimators import accuracy_interval, balanced_accuracy, n_leaked
+from privaudit.gate.measured import LookedAt
 from privaudit.types import AuditReport, ConfusionCounts, Finding
 
 TRIALS = "Audited models are independent trainings; the intervals are exact, with shadow models and pools of records held fixed."
+LEAKED = f"{TRIALS} Draws are counted for the best guesser (exact), at both ends of the accuracy's interval."
 COUNTS = ("tp", "fn", "fp", "tn")
+RATIOS = ("ratio_0", "ratio_1")
 
 
-def accuracy_intervals(report: AuditReport, confidence: float) -> list[tuple[str, float, float]] | str:
+def accuracy_intervals(report: AuditReport, confidence: float) -> list[LookedAt] | str:
     """Return the interval of every accuracy in telling two worlds apart, or the reason why there is none.
 
     Whoever is wrong more often than right only has to say the opposite: an accuracy w counts as 1 - w where that is more.
@@ -19,28 +22,93 @@ def accuracy_intervals(report: AuditReport, confidence: float) -> list[tuple[str
         confidence: of all intervals together (Bonferroni over attacks and pairs of worlds).
 
     Returns:
-        id of each finding, lower and upper end.
+        One interval per finding.
     """
-    attacked = [
-        f for f in report.findings("distribution") if f.access is not None and f.game == "distribution_inference"
-    ]
-    findings = [finding for finding in attacked if not finding.params.get("is_control")]
-    problem = _problem(attacked, findings, confidence)
+    findings = _worlds_told_apart(report)
+    problem = _problem(report, findings, confidence)
     if problem:
         return problem
     each = 1 - (1 - confidence) / len(findings)
-    found = []
-    for finding in findings:
-        counts = ConfusionCounts(**{name: int(finding.params[name]) for name in COUNTS})
-        lower, upper = accuracy_interval(counts, confidence=each)
-        found.append((finding.id, max(lower, 1 - upper), max(upper, 1 - lower)))
-    return found
+    return [_accuracy(finding, each) for finding in findings]
 
 
-def _problem(attacked: Sequence[Finding], findings: Sequence[Finding], confidence: float) -> str:
+def leaked_intervals(report: AuditReport, confidence: float) -> list[LookedAt] | str:
+    """Return, for every accuracy, how many draws of the property would let one be right as often.
+
+    Args:
+        report: of a distribution audit whose worlds are ratios.
+        confidence: of all intervals together.
+
+    Returns:
+        One interval per finding, or the reason why there is none; an attack that may never be wrong has no upper end.
+    """
+    found = accuracy_intervals(report, confidence)
+    if isinstance(found, str):
+        return found
+    by_id = {finding.id: finding for finding in _worlds_told_apart(report)}
+    without = [one.finding for one in found if not all(_is_ratio(by_id[one.finding], name) for name in RATIOS)]
+    if without:
+        return f"the worlds of {', '.join(without)} differ in something that is no ratio of a property"
+    return [_draws(by_id[one.finding], one) for one in found]
+
+
+def _worlds_told_apart(report: AuditReport) -> list[Finding]:
+    return [finding for finding in _attacked(report) if not finding.params.get("is_control")]
+
+
+def _attacked(report: AuditReport) -> list[Finding]:
+    found = report.findings("distribution")
+    return [f for f in found if f.access is not None and f.game == "distribution_inference"]
+
+
+def _counts(finding: Finding, times: float = 1.0) -> ConfusionCounts:
+    return ConfusionCounts(**{name: round(times * int(finding.params[name])) for name in COUNTS})
+
+
+def _accuracy(finding: Finding, confidence: float) -> LookedAt:
+    counts = _counts(finding)
+    value = balanced_accuracy(counts)
+
+    def ends(times: float) -> tuple[float, float]:
+        lower, upper = accuracy_interval(_counts(finding, times), confidence=confidence)
+        return max(lower, 1 - upper), max(upper, 1 - lower)
+
+    lower, upper = ends(1.0)
+    return LookedAt(
+        finding=finding.id,
+        value=max(value, 1 - value),
+        lower=lower,
+        upper=upper,
+        n=f"{counts.n_in} and {counts.n_out} audited models",
+        upper_at=lambda times: ends(times)[1],
+        smaller_n=min(counts.n_in, counts.n_out),
+    )
+
+
+def _draws(finding: Finding, accuracy: LookedAt) -> LookedAt:
+    ratios = float(finding.params["ratio_0"]), float(finding.params["ratio_1"])
+    of_accuracy = accuracy.upper_at
+    assert of_accuracy is not None
+    return LookedAt(
+        finding=accuracy.finding,
+        value=n_leaked(accuracy.value, *ratios, method="exact"),
+        lower=n_leaked(accuracy.lower, *ratios, method="exact"),
+        upper=n_leaked(accuracy.upper, *ratios, method="exact"),
+        n=accuracy.n,
+        upper_at=lambda times: n_leaked(of_accuracy(times), *ratios, method="exact"),
+        smaller_n=accuracy.smaller_n,
+    )
+
+
+def _is_ratio(finding: Finding, name: str) -> bool:
+    value = finding.params.get(name)
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0
+
+
+def _problem(report: AuditReport, findings: Sequence[Finding], confidence: float) -> str:
     if not findings:
         return "the report holds no attack that tells two worlds apart"
-    failed = [finding.id for finding in attacked if finding.params.get("is_control") and not _is_guessing(finding)]
+    failed = [f.id for f in _attacked(report) if f.params.get("is_control") and not _is_guessing(f)]
     if failed:
         return (
             f"equal worlds are told apart as well ({', '.join(failed)}), so these accuracies are about something else"

@@ -1,7 +1,8 @@
 """From a rule on a group of records to the interval of the quantity it limits."""
 
 from privaudit.estimators.clustered_rates import effective_interval
-from privaudit.gate.policy import GateRule
+from privaudit.gate.limits import GateRule
+from privaudit.gate.measured import LookedAt
 from privaudit.types import AuditReport
 
 GROUPED = (
@@ -9,7 +10,7 @@ GROUPED = (
 )
 
 
-def group_interval(report: AuditReport, rule: GateRule, confidence: float) -> tuple[str, float, float] | str:
+def group_interval(report: AuditReport, rule: GateRule, confidence: float) -> LookedAt | str:
     """Return the interval of a group's AUC.
 
     Args:
@@ -18,7 +19,7 @@ def group_interval(report: AuditReport, rule: GateRule, confidence: float) -> tu
         confidence: of the interval, computed anew from the stored count.
 
     Returns:
-        id of the finding, lower and upper end; or the reason why there is no interval.
+        The interval; or the reason why there is none.
     """
     groups = {str(f.params["group"]): f for f in report.findings("subgroups") if "group" in f.params}
     if rule.group not in groups:
@@ -31,4 +32,14 @@ def group_interval(report: AuditReport, rule: GateRule, confidence: float) -> tu
         return f"{finding.id} holds no auc"
     if metric.value is None or not isinstance(count, int | float) or count <= 0:
         return f"auc of {finding.id} is not measurable: {metric.rule or 'its counts are missing'}"
-    return finding.id, *effective_interval(metric.value, float(count), confidence=confidence)
+    value, outcomes = metric.value, float(count)
+    lower, upper = effective_interval(value, outcomes, confidence=confidence)
+    return LookedAt(
+        finding=finding.id,
+        value=value,
+        lower=lower,
+        upper=upper,
+        n=f"worth {outcomes:.4g} independent outcomes",
+        upper_at=lambda times: effective_interval(value, times * outcomes, confidence=confidence)[1],
+        smaller_n=int(outcomes),
+    )

@@ -1,100 +1,120 @@
 """From a rule to the interval of the quantity it limits."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 
-from privaudit.estimators import auc_interval, tpr_interval
+from privaudit.estimators import advantage_interval, auc_interval, observed_advantage, tpr_interval
 from privaudit.gate.bounds import shared_confidence
-from privaudit.gate.distribution import accuracy_intervals
+from privaudit.gate.distribution import accuracy_intervals, leaked_intervals
 from privaudit.gate.group_metrics import group_interval
-from privaudit.gate.policy import GateRule
-from privaudit.types import AuditReport, Finding, Metric
+from privaudit.gate.limits import GateRule
+from privaudit.gate.measured import LookedAt, Measured, widest
+from privaudit.types import AuditReport, Finding, Metric, RocCurve
 
 DESCRIPTIVE = "The interval is descriptive: records of one model are not independent trials."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """An interval over all attacks and targets.
-
-    Attributes:
-        lower: the largest lower end, ``None`` where something is missing.
-        upper: the largest upper end.
-        n_looked_at: how many intervals hold together.
-        worst: id of the finding with the largest upper end.
-        problem: why there is no interval, or "".
-    """
-
-    lower: float | None = None
-    upper: float | None = None
-    n_looked_at: int = 0
-    worst: str = ""
-    problem: str = ""
+OF_WORLDS = {"distribution_accuracy": accuracy_intervals, "n_leaked": leaked_intervals}
 
 
 def measure(report: AuditReport, rule: GateRule, confidence: float) -> Measured:
-    """Return the interval of an AUC or true positive rate over every attack and target of the report, or of one group; or of the
-    accuracy in telling worlds apart over every attack and pair of worlds.
+    """Return the interval of an AUC, true positive rate or advantage over every attack and target of the report, or of one
+    group; or of what tells worlds apart, over every attack and pair of worlds.
 
     Args:
         report: the report.
-        rule: with metric ``auc``, ``tpr_at_fpr`` or ``distribution_accuracy``.
+        rule: with a metric that is measured, so not on a claim and not on epsilon.
         confidence: the joint confidence of all intervals looked at.
 
     Returns:
         The interval, or the reason why there is none.
     """
-    if rule.metric == "distribution_accuracy":
-        of_worlds = accuracy_intervals(report, confidence)
-        return Measured(problem=of_worlds) if isinstance(of_worlds, str) else _widest(of_worlds)
+    if rule.metric in OF_WORLDS:
+        of_worlds = OF_WORLDS[rule.metric](report, confidence)
+        if isinstance(of_worlds, str):
+            return Measured(problem=of_worlds)
+        return widest(of_worlds, shared_confidence(confidence, len(of_worlds)))
     if rule.group is not None:
         of_group = group_interval(report, rule, confidence)
-        return Measured(problem=of_group) if isinstance(of_group, str) else _widest([of_group])
-    attacks = [finding for finding in report.attacked() if finding.attacks_the_subject]
-    attacked = [finding for finding in attacks if any(metric.name == rule.metric for metric in finding.metrics)]
+        return Measured(problem=of_group) if isinstance(of_group, str) else widest([of_group], confidence)
+    attacked = measured_findings(report, rule.metric)
     if not attacked:
         where = " of attacks on members" if report.findings("distribution") else ""
         return Measured(problem=f"the report holds no {rule.metric}{where}")
-    found = [(finding, _metric(finding, rule)) for finding in attacked]
-    for finding, metric in found:
-        problem = _problem(finding, metric, rule)
-        if problem:
-            return Measured(problem=problem)
-    share = shared_confidence(confidence, len(found))
-    return _widest([(finding.id, *_interval(finding, metric, share)) for finding, metric in found if metric])
+    share = shared_confidence(confidence, len(attacked))
+    found = [interval_of(finding, rule.metric, rule.at, share) for finding in attacked]
+    problem = next((one for one in found if isinstance(one, str)), "")
+    return Measured(problem=problem) if problem else widest([one for one in found if isinstance(one, LookedAt)], share)
 
 
-def _widest(intervals: Sequence[tuple[str, float, float]]) -> Measured:
-    worst, _, upper = max(intervals, key=lambda item: item[2])
-    lower = max(item[1] for item in intervals)
-    return Measured(lower=lower, upper=upper, n_looked_at=len(intervals), worst=worst)
+def measured_findings(report: AuditReport, metric: str) -> list[Finding]:
+    """Return the attacks on the audited model of which a metric was measured, or can be read off the curve."""
+    wanted = "auc" if metric == "advantage" else metric  # every curve comes with its area
+    attacks = [finding for finding in report.attacked() if finding.attacks_the_subject]
+    return [finding for finding in attacks if any(one.name == wanted for one in finding.metrics)]
 
 
-def _metric(finding: Finding, rule: GateRule) -> Metric | None:
-    return next((m for m in finding.metrics if m.name == rule.metric and m.at == rule.at), None)
+def interval_of(finding: Finding, name: str, at: float | None, confidence: float) -> LookedAt | str:
+    """Return the interval of one metric of one finding, computed anew, or the reason why there is none.
+
+    Args:
+        finding: an attack on the audited model.
+        name: ``auc``, ``tpr_at_fpr`` or ``advantage``.
+        at: the false positive rate of a ``tpr_at_fpr``.
+        confidence: of the interval.
+    """
+    metric = _metric(finding, name, at)
+    problem = _problem(finding, metric, name, at)
+    if problem or metric is None or metric.value is None:
+        return problem
+    value, n_in, n_out = float(metric.value), int(finding.n_in or 0), int(finding.n_out or 0)
+    compute: dict[str, Callable[[float], tuple[float, float]]] = {
+        "auc": lambda times: auc_interval(value, round(times * n_in), round(times * n_out), confidence=confidence),
+        "tpr_at_fpr": lambda times: _tpr_interval(_larger(finding.roc, times), at or 0.0, confidence),
+        "advantage": lambda times: _advantage_interval(_larger(finding.roc, times), confidence),
+    }
+    lower, upper = compute[name](1.0)
+    return LookedAt(
+        finding=finding.id,
+        value=value,
+        lower=lower,
+        upper=upper,
+        n=f"{n_in:,} members, {n_out:,} non-members",
+        upper_at=lambda times: compute[name](times)[1],
+        smaller_n=min(n_in, n_out),
+    )
 
 
-def _problem(finding: Finding, metric: Metric | None, rule: GateRule) -> str:
+def _metric(finding: Finding, name: str, at: float | None) -> Metric | None:
+    if name == "advantage":
+        value = None if finding.roc is None else max(observed_advantage(finding.roc), 0.0)
+        return Metric(name="advantage", value=value)
+    return next((m for m in finding.metrics if m.name == name and m.at == at), None)
+
+
+def _problem(finding: Finding, metric: Metric | None, name: str, at: float | None) -> str:
     if not finding.n_in or not finding.n_out:
         return f"{finding.id} does not say how many members and non-members it scored"
-    if rule.at is not None and rule.at * finding.n_out < 1:
-        needed = f"at least {1 / rule.at:,.0f} non-members are needed"
-        return f"{finding.n_out} non-members of {finding.id} cannot measure a rate of {rule.at:g}; {needed}"
+    if at is not None and at * finding.n_out < 1:
+        needed = f"at least {1 / at:,.0f} non-members are needed"
+        return f"{finding.n_out} non-members of {finding.id} cannot measure a rate of {at:g}; {needed}"
     if metric is None:
-        known = ", ".join(f"{m.at:g}" for m in finding.metrics if m.name == rule.metric and m.at is not None)
-        return f"{finding.id} was not measured at {rule.at:g}, only at {known}"
-    return f"{rule.metric} of {finding.id} is not measurable" if metric.value is None else ""
+        known = ", ".join(f"{m.at:g}" for m in finding.metrics if m.name == name and m.at is not None)
+        return f"{finding.id} was not measured at {at:g}, only at {known}"
+    if name == "advantage" and metric.value is None:
+        return f"{finding.id} stores no curve to read the advantage off"
+    return f"{name} of {finding.id} is not measurable" if metric.value is None else ""
 
 
-def _interval(finding: Finding, metric: Metric, confidence: float) -> tuple[float, float]:
-    value, n_in, n_out = float(metric.value or 0.0), int(finding.n_in or 0), int(finding.n_out or 0)
-    compute: dict[str, Callable[[], tuple[float, float]]] = {
-        "auc": lambda: auc_interval(value, n_in, n_out, confidence=confidence),
-        "tpr_at_fpr": lambda: _tpr_interval(finding, float(metric.at or 0.0), confidence),
-    }
-    return compute[metric.name]()
+def _larger(roc: RocCurve | None, times: float) -> RocCurve | None:
+    """The same rates of more records."""
+    if roc is None or times == 1.0 or roc.n_in is None or roc.n_out is None:
+        return roc
+    return replace(roc, n_in=round(times * roc.n_in), n_out=round(times * roc.n_out))
 
 
-def _tpr_interval(finding: Finding, fpr: float, confidence: float) -> tuple[float, float]:
+def _tpr_interval(roc: RocCurve | None, fpr: float, confidence: float) -> tuple[float, float]:
     """Read off the stored curve; without one nothing is known."""
-    return (0.0, 1.0) if finding.roc is None else tpr_interval(finding.roc, fpr, confidence=confidence)
+    return (0.0, 1.0) if roc is None else tpr_interval(roc, fpr, confidence=confidence)
+
+
+def _advantage_interval(roc: RocCurve | None, confidence: float) -> tuple[float, float]:
+    return (0.0, 1.0) if roc is None else advantage_interval(roc, confidence=confidence)

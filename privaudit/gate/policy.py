@@ -1,83 +1,33 @@
 """The policy file as pydantic models; a typo is an error that names the key path."""
 
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from privaudit.config import StrictModel, parse, read_yaml
-from privaudit.errors import UnsupportedError
+from privaudit.gate.baseline_rules import BaselineRule, GateBaseline
+from privaudit.gate.fields import EmptyIsNoItem, EmptyIsNone, Number
+from privaudit.gate.limits import GateMetric, GateRule
+from privaudit.gate.waivers import GateWaiver
+from privaudit.validate import nearest
 
-GateMetric = Literal["claim", "epsilon_lower", "claim_epsilon", "auc", "tpr_at_fpr", "distribution_accuracy"]
-SHARES = ("auc", "tpr_at_fpr", "distribution_accuracy")
+__all__ = [
+    "BaselineRule",
+    "GateBaseline",
+    "GateMetric",
+    "GatePolicy",
+    "GateRequirements",
+    "GateRule",
+    "GateWaiver",
+    "load_policy",
+    "policy_from_dict",
+    "shipped_policy",
+]
 
-
-def _not_boolean(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("a number is needed, not true or false")  # noqa: TRY004 (pydantic reports ValueError only)
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_not_boolean), Field(allow_inf_nan=False)]
-
-
-ONLY_AUC = (
-    "groups can be limited by auc only: the interval of a group's true positive rate leaves out the error of the "
-    "threshold, which is set on the same records"
-)
-
-
-class GateRule(StrictModel):
-    """One limit.
-
-    Attributes:
-        id: what the verdict is called.
-        metric: the quantity looked at.
-        at: the false positive rate, for ``tpr_at_fpr``.
-        max: the limit; every metric but ``claim`` needs one.
-        group: a group of records as the report names it, such as ``sex=Female``; for ``auc`` alone.
-    """
-
-    id: Annotated[str, Field(min_length=1)]
-    metric: GateMetric
-    at: Number | None = None
-    max: Number | None = None
-    group: str | None = None
-
-    @model_validator(mode="after")
-    def _limit_fits_metric(self) -> "GateRule":
-        if self.metric == "claim":
-            if self.max is not None:
-                raise ValueError("metric claim takes no max: the limit is the claim itself. Remove max")
-        elif self.max is None:
-            raise ValueError(f"max is missing: metric {self.metric} needs a limit")
-        elif self.metric in SHARES and not 0 <= self.max <= 1:
-            raise ValueError(f"max of {self.metric} must lie in [0, 1]; got {self.max:g}")
-        elif self.max < 0:
-            raise ValueError(f"max of {self.metric} must be at least 0; got {self.max:g}")
-        return self
-
-    @model_validator(mode="after")
-    def _group_fits_metric(self) -> "GateRule":
-        if self.group is None:
-            return self
-        if self.metric != "auc":
-            raise ValueError(f"metric {self.metric} takes no group; {ONLY_AUC}. Remove group")
-        if not all(part.strip() for part in self.group.partition("=")):
-            raise ValueError(f"group must be written name=value, such as sex=Female; got {self.group}")
-        return self
-
-    @model_validator(mode="after")
-    def _rate_fits_metric(self) -> "GateRule":
-        if self.metric != "tpr_at_fpr":
-            if self.at is not None:
-                raise ValueError(f"metric {self.metric} takes no at; only tpr_at_fpr does. Remove at")
-        elif self.at is None:
-            raise ValueError("at is missing: tpr_at_fpr needs a false positive rate such as 0.01")
-        elif not 0 < self.at < 1:
-            raise ValueError(f"at must lie in (0, 1); got {self.at:g}")
-        return self
+SHIPPED = "shipped_policy.yaml"
 
 
 class GateRequirements(StrictModel):
@@ -86,14 +36,23 @@ class GateRequirements(StrictModel):
     Attributes:
         ceiling: the primary bound must have been able to reach this epsilon.
         control: the positive control must have passed the claim.
-        model_digest: the report must be about this model.
-        max_age_days: reserved; reports hold no clock.
+        model_digest: the report must be about this model; another one is an error, not a verdict.
+        max_age_days: the audit must have finished no longer ago than this.
     """
 
     ceiling: Annotated[Number, Field(ge=0)] | None = None
     control: bool = False
     model_digest: str | None = None
-    max_age_days: Number | None = None
+    max_age_days: Annotated[Number, Field(ge=0)] | None = None
+
+    def waivable(self) -> tuple[str, ...]:
+        """Names of the verdicts that these requirements lead to."""
+        asked = {
+            "ceiling": self.ceiling is not None,
+            "control": self.control,
+            "max_age_days": self.max_age_days is not None,
+        }
+        return tuple(f"require.{name}" for name, is_asked in asked.items() if is_asked)
 
 
 class GatePolicy(StrictModel):
@@ -105,8 +64,8 @@ class GatePolicy(StrictModel):
         rules: the limits.
         require: what the audit must be.
         allow_inconclusive: let an open outcome pass, and say so.
-        waivers: reserved.
-        baseline: reserved.
+        waivers: verdicts that do not count until a day.
+        baseline: an older report, and what may have grown since.
     """
 
     schema_version: Literal[1] = 1
@@ -114,29 +73,39 @@ class GatePolicy(StrictModel):
     rules: Annotated[tuple[GateRule, ...], Field(min_length=1)]
     require: GateRequirements = GateRequirements()
     allow_inconclusive: bool = False
-    waivers: Any = None
-    baseline: Any = None
+    waivers: Annotated[tuple[GateWaiver, ...], EmptyIsNoItem] = ()
+    baseline: Annotated[GateBaseline | None, EmptyIsNone] = None
+
+    @property
+    def comparisons(self) -> tuple[BaselineRule, ...]:
+        """The rules on what may have grown."""
+        return self.baseline.rules if self.baseline else ()
+
+    def _ids(self) -> list[str]:
+        return [*(rule.id for rule in self.rules), *(rule.id for rule in self.comparisons)]
 
     @model_validator(mode="after")
     def _ids_differ(self) -> "GatePolicy":
-        ids = [rule.id for rule in self.rules]
-        twice = sorted({name for name in ids if ids.count(name) > 1})
+        twice = _twice(self._ids())
         if twice:
             raise ValueError(f"every rule needs an id of its own; used more than once: {', '.join(twice)}")
         return self
 
+    @model_validator(mode="after")
+    def _waivers_fit_rules(self) -> "GatePolicy":
+        known = (*self._ids(), *self.require.waivable())
+        for place, waiver in enumerate(self.waivers):
+            if waiver.rule not in known:
+                hint = nearest(waiver.rule, known) or f" There are {', '.join(known)}."
+                raise ValueError(f"waivers.{place}.rule: this policy has no rule {waiver.rule}.{hint}".rstrip("."))
+        twice = _twice([waiver.rule for waiver in self.waivers])
+        if twice:
+            raise ValueError(f"waivers: a rule is waived once; more than once: {', '.join(twice)}")
+        return self
 
-def check_supported(policy: GatePolicy) -> None:
-    """Refuse the keys that the policy format has and this version does not serve.
 
-    Raises:
-        UnsupportedError: names the key.
-    """
-    set_keys: dict[str, Any] = {"require.max_age_days": policy.require.max_age_days}
-    set_keys |= {"waivers": policy.waivers, "baseline": policy.baseline}
-    for key, value in set_keys.items():
-        if value is not None and value not in ((), [], {}, ""):
-            raise UnsupportedError(f"{key} is not served by this version of privaudit; remove it from the policy.")
+def _twice(names: list[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
 
 
 def policy_from_dict(content: Mapping[str, Any], *, where: str = "policy") -> GatePolicy:
@@ -151,14 +120,11 @@ def policy_from_dict(content: Mapping[str, Any], *, where: str = "policy") -> Ga
 
     Raises:
         ConfigError: names the key path and, for a typo, the nearest right key.
-        UnsupportedError: if a reserved key is set.
 
     >>> policy_from_dict({"rules": [{"id": "claim", "metric": "claim"}]}).confidence
     0.99
     """
-    policy = parse(GatePolicy, dict(content), where=where)
-    check_supported(policy)
-    return policy
+    return parse(GatePolicy, dict(content), where=where)
 
 
 def load_policy(path: str | Path) -> GatePolicy:
@@ -168,10 +134,23 @@ def load_policy(path: str | Path) -> GatePolicy:
         path: the YAML file.
 
     Returns:
-        The policy.
+        The policy; ``baseline.report``, which a file names as seen from itself, as seen from here.
 
     Raises:
         ConfigError: if the file is missing or not a policy.
-        UnsupportedError: if a reserved key is set.
     """
-    return policy_from_dict(read_yaml(path), where=str(path))
+    policy = policy_from_dict(read_yaml(path), where=str(path))
+    if policy.baseline is None or policy.baseline.report is None:
+        return policy
+    report = str(Path(path).parent / policy.baseline.report)
+    return policy.model_copy(update={"baseline": policy.baseline.model_copy(update={"report": report})})
+
+
+def shipped_policy() -> GatePolicy:
+    """Return the policy that judges where nobody names one.
+
+    >>> [rule.metric for rule in shipped_policy().rules]
+    ['tpr_at_fpr', 'auc']
+    """
+    with resources.as_file(resources.files("privaudit.gate") / SHIPPED) as path:
+        return policy_from_dict(read_yaml(path), where="the shipped policy")

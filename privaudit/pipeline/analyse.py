@@ -12,6 +12,8 @@ from privaudit.games.declared import run_declared
 from privaudit.interfaces import Attack, AuditInputs, Estimator
 from privaudit.pipeline.canary_analyse import analyse_canaries
 from privaudit.pipeline.control import make_control
+from privaudit.pipeline.defend.analyse import with_defenses
+from privaudit.pipeline.defend.arms import with_adaptive_attacks
 from privaudit.pipeline.distribution.analyse import analyse_distribution, distribution_sections
 from privaudit.pipeline.findings import accuracy_finding, attack_finding, claim_finding, idle_models
 from privaudit.pipeline.looks import analysis_of, later_report, mark_reported, why_spoilt
@@ -74,10 +76,23 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     folder = AuditFolder(out)
     manifest = read_manifest(folder.manifest)
     config = stored_config(manifest, changes)
+    if config.defenses:
+        config = with_adaptive_attacks(config)
+        plain = _analyse_one(out, changes=config, config=config, manifest=manifest)
+        return with_defenses(plain, out, config, analyse_arm=lambda folder: analyse(folder, changes=config))
+    return _analyse_one(out, changes=changes, config=config, manifest=manifest)
+
+
+def _analyse_one(out: Path, *, changes: AuditConfig | None, config: AuditConfig, manifest: Manifest) -> AuditReport:
     if config.kind == "canaries":
         return analyse_canaries(out, changes=changes)
     if config.kind == "distribution":
         return analyse_distribution(out, changes=changes)
+    return _analyse_members(out, changes=changes, config=config, manifest=manifest)
+
+
+def _analyse_members(out: Path, *, changes: AuditConfig | None, config: AuditConfig, manifest: Manifest) -> AuditReport:
+    folder = AuditFolder(out)
     design, records = read_design(folder.design)
     attacks, estimators = make_methods(config)
     if not is_released(design):
@@ -220,8 +235,21 @@ def _subject(folder: AuditFolder, design: AuditDesign, manifest: Manifest) -> Su
             )
         sha.update(path.read_bytes())
     model = manifest.recipe["model"]
-    name = f"{str(model['build']).rpartition(':')[2]} on {manifest.data['name']}"
+    name = f"{str(model['build']).rpartition(':')[2]} on {manifest.data['name']}{_defended(manifest)}"
     return Subject(name=name, model_digest=sha.hexdigest(), data_digest=manifest.data["digest"])
+
+
+def _defended(manifest: Manifest) -> str:
+    """What in its training or its answers was meant to protect the model, so that reports of one comparison differ by name."""
+    dp, output = manifest.recipe["variants"][0]["dp"], manifest.recipe.get("output")
+    training = "" if dp is None else ", DP-SGD" if dp["noise_multiplier"] else ", clipped, no noise"
+    return training + ("" if output is None else f", answers through {output['name']}")
+
+
+def _released(manifest: Manifest) -> dict[str, Any]:
+    """What a gate tells a released model by; its weights are stored once more, in another form."""
+    digest = manifest.recipe["model"].get("checkpoint")
+    return {} if digest is None else {"released": {"checkpoint_digest": digest}}
 
 
 def _provenance(
@@ -247,6 +275,7 @@ def _provenance(
             "compiled": manifest.recipe["compiled"],
             "device_type": manifest.recipe["device_type"],
         },
+        **_released(manifest),
         "versions": dict(manifest.versions),
         "analysed_with": library_versions(ANALYSIS_LIBRARIES),
         "digests": manifest.digests(),

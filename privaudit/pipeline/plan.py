@@ -13,13 +13,14 @@ from privaudit.data.design import make_design
 from privaudit.data.duplicates import draw_records, without_duplicates
 from privaudit.data.released import released_design
 from privaudit.data.sources import load_dataset
-from privaudit.errors import UnsupportedError
+from privaudit.defenses.base import OutputDefense
+from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import Attack
 from privaudit.pipeline.looks import analysis_of
 from privaudit.pipeline.primary import check_guesses, check_primary, make_methods
 from privaudit.pipeline.released import checkpoint_content, is_released, records_of_released
 from privaudit.pipeline.top_up import design_settings
-from privaudit.registry import create_collectors
+from privaudit.registry import create_collectors, create_defense
 from privaudit.store.design_file import AuditRecords
 from privaudit.store.manifest import Manifest, library_versions
 from privaudit.training.batches import trace_steps
@@ -29,6 +30,7 @@ from privaudit.training.recipe import Recipe, resolve_recipe
 from privaudit.types import AuditDesign
 from privaudit.types.design import CONTROL
 
+READ_IN_TRAINING = ("loss_trace", "chameleon")  # collectors
 LEFT_OF_THE_SEAM = ("out", "device", "engine")  # where things run; enters no digest and no report
 
 
@@ -103,6 +105,7 @@ def make_plan(
     recipes = (recipe, recipe.without_privacy()) if n_controls else (recipe,)
     spec = ModelSpec(build=config.model.build, params=config.model.params, train=config.model.train, base=base)
     collectors = _checked_collectors(attacks, records, design, spec, recipe)
+    _check_output(config, collectors)
     manifest = replace(_manifest(config, records, design, recipes, spec, device_type), remarks=remarks)
     return AuditPlan(
         config=config,
@@ -122,6 +125,24 @@ def _check_population(attacks: Sequence[Attack], design: AuditDesign) -> None:
             raise UnsupportedError(
                 f"attack {attack.name} needs {wanted} population records; design.population holds {held_out} out. Raise it."
             )
+
+
+def _check_output(config: AuditConfig, collectors: Sequence[Collector]) -> None:
+    """Refuse what is no output filter, and attacks that read models before their answers are filtered."""
+    if config.output is None:
+        return
+    if not isinstance(create_defense(config.output.name, config.output.params), OutputDefense):
+        raise ConfigError(
+            f"output takes what changes a model's answers; {config.output.name} changes its training or its data. See "
+            "`privaudit list defenses`.",
+            key="output",
+        )
+    early = [collector.name for collector in collectors if collector.name in READ_IN_TRAINING]
+    if early:
+        raise UnsupportedError(
+            f"signals of collector {early[0]} are read while models are trained, before any output filter. Leave out the attack "
+            "that reads them, or the filter."
+        )
 
 
 def _checked_collectors(
@@ -191,6 +212,7 @@ def _manifest(
             "model": {**model, "code": spec.code_digests()},
             "variants": [recipe.to_dict() for recipe in recipes],
             "device_type": device_type,
+            **({} if config.output is None else {"output": config.output.model_dump(mode="json")}),
         },
         design=design_settings(design, population=config.design.population),
         versions=library_versions(),

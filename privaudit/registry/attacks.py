@@ -41,6 +41,14 @@ ATTACKS = (
         where="normal_inverse_gamma:NormalInverseGamma",
     ),
     _attack(
+        "averaged_lira",
+        "likelihood-ratio attack on answers averaged over slightly moved copies: noise on outputs does not stop it",
+        needs="scores; at least 4 models, 64 for a variance per record",
+        cost="shadow models; 32 queries",
+        source="this project; attack: Carlini et al., S&P 2022; averaging against noise: Asghar and Kaafar, PETS 2020",
+        where="averaged_lira:AveragedLira",
+    ),
+    _attack(
         "rmia",
         "robust attack against reference models and population, online or offline",
         needs="scores; at least 4 models; population records for score population_share",

@@ -93,29 +93,103 @@ DISTRIBUTION_ATTACKS = (
     ),
 )
 
+BOTH = "membership and distribution audits"
+RECIPE = "a recipe, so no model.checkpoint; by privaudit defend"
+SHOKRI = "Shokri et al., S&P 2017"
+LABELS_TOO = "label-only attacks see past it (Choquette-Choo et al., ICML 2021)"
+
+
+def _defense(name: str, summary: str, *, needs: str, cost: str, source: str, where: str) -> Method:
+    return Method(
+        kind="defense",
+        name=name,
+        summary=summary,
+        needs=needs,
+        cost=cost,
+        source=source,
+        where=f"privaudit.defenses.{where}",
+    )
+
+
 DEFENSES = (
-    Method(
-        kind="defense",
-        name="resampling",
-        summary="training sets are re-sampled to a fixed ratio of records with the property, at a fixed public size",
-        needs="a property; distribution audits",
-        where="privaudit.defenses.resampling:Resampling",
-        source=DISSECTING,
+    _defense(
+        "dp_sgd",
+        "gradients are clipped and noise is added; the noise is given, or found for an epsilon, an advantage or a TPR",
+        needs=RECIPE,
+        cost="all models are trained again, slower; accuracy",
+        source="Abadi et al., CCS 2016; noise for a risk: Kulynych et al., NeurIPS 2024",
+        where="dp_sgd:DpSgd",
     ),
-    Method(
-        kind="defense",
-        name="label_noise",
-        summary="a share of the training labels is changed at random",
-        needs="distribution audits",
-        where="privaudit.defenses.label_noise:LabelNoise",
-        source=DISSECTING,
+    _defense(
+        "label_smoothing",
+        "models are trained on softened labels, which may also help an attacker",
+        needs=RECIPE,
+        cost="all models are trained again",
+        source="Szegedy et al., CVPR 2016; two edges: Kaya et al., arXiv 2006.05336; Struppek et al., ICLR 2024",
+        where="label_smoothing:LabelSmoothing",
     ),
-    Method(
-        kind="defense",
-        name="output_noise",
-        summary="noise is added to what models say",
-        needs="distribution audits",
-        where="privaudit.defenses.output_noise:OutputNoise",
+    _defense(
+        "weight_decay",
+        "weights are pulled towards 0 in training",
+        needs=RECIPE,
+        cost="all models are trained again",
+        source=SHOKRI,
+        where="weight_decay:WeightDecay",
+    ),
+    _defense(
+        "early_stopping",
+        "every model is trained for a share of the steps",
+        needs=RECIPE,
+        cost="all models are trained again, faster",
+        source="Song and Mittal, USENIX Security 2021; the public schedule: this project",
+        where="early_stopping:EarlyStopping",
+    ),
+    _defense(
+        "temperature",
+        f"log-odds are divided by a number, which an attacker who knows it turns back; {LABELS_TOO}",
+        needs=BOTH,
+        cost="no model is trained again",
+        source=f"Guo et al., ICML 2017; as a defense: {SHOKRI}",
+        where="temperature:Temperature",
+    ),
+    _defense(
+        "top_k",
+        f"the largest probabilities are told, the rest is spread evenly; {LABELS_TOO}",
+        needs=BOTH,
+        cost="no model is trained again",
+        source=SHOKRI,
+        where="top_k:TopK",
+    ),
+    _defense(
+        "rounding",
+        f"probabilities are rounded; {LABELS_TOO}",
+        needs=BOTH,
+        cost="no model is trained again",
+        source=SHOKRI,
+        where="rounding:Rounding",
+    ),
+    _defense(
+        "output_noise",
+        "noise is added to what models say, once per query or anew each time; averaging takes it away",
+        needs=BOTH,
+        cost="no model is trained again; accuracy",
         source="this project",
+        where="output_noise:OutputNoise",
+    ),
+    _defense(
+        "resampling",
+        "training sets are re-sampled to a fixed ratio of records with the property, at a fixed public size",
+        needs="a property; distribution audits",
+        cost="all models are trained again",
+        source=DISSECTING,
+        where="resampling:Resampling",
+    ),
+    _defense(
+        "label_noise",
+        "a share of the training labels is changed at random",
+        needs="distribution audits",
+        cost="all models are trained again; accuracy",
+        source=DISSECTING,
+        where="label_noise:LabelNoise",
     ),
 )

@@ -43,6 +43,14 @@ BUILT_IN = (
     ),
     Method(
         kind="collector",
+        name="averaged",
+        summary="logit margin averaged over 32 copies of each record that are moved by next to nothing",
+        needs="models that are trained",
+        cost="32 queries",
+        where="privaudit.collect.averaged:AveragedCollector",
+    ),
+    Method(
+        kind="collector",
         name="label_queries",
         summary="hard labels near each record: of shifted and turned images, under noise, along a line, at the boundary",
         needs="models that are trained",

@@ -1,11 +1,15 @@
 """What stands on the epsilon axis, in words and numbers."""
 
+import bisect
+import itertools
 import math
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from privaudit.report.estimate_words import CONDITIONAL
+from privaudit.report.plain import plain_text
 from privaudit.report.sentences import claim_number
 from privaudit.report.words import attack_text, claimed_text, epsilon_text, percent_text
 from privaudit.types import AuditReport, EpsilonEstimate, EstimateKind, Finding
@@ -13,6 +17,7 @@ from privaudit.types import AuditReport, EpsilonEstimate, EstimateKind, Finding
 Role = Literal["primary", "secondary", "ceiling", "control", "claim", "approximation"]
 # So many letters fit in a row of the figure; a name may take so many of them that the numbers stay readable.
 MAX_LABEL, MAX_NAME = 84, 28
+MOST_SECONDARY = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,8 @@ def left_out(report: AuditReport) -> int:
 
 def _estimates(report: AuditReport) -> Iterable[tuple[Finding, EpsilonEstimate]]:
     for section in report.sections:
+        if section.kind == "defense":  # about models of their own
+            continue
         for finding in section.findings:
             for estimate in finding.estimates:
                 yield finding, estimate
@@ -73,7 +80,20 @@ def _bound_rows(report: AuditReport) -> list[AxisRow]:
         if is_bound and _comparable(report, estimate):
             groups.setdefault((finding.method, estimate.method), []).append(estimate)
     rows = [_bound_row(key, group, key in primary) for key, group in groups.items()]
-    return sorted(rows, key=lambda row: row.role != "primary")
+    return _fewer(sorted(rows, key=lambda row: row.role != "primary"))
+
+
+def _fewer(rows: list[AxisRow]) -> list[AxisRow]:
+    """Keep the primary bound and the largest others; the rest share one row."""
+    others = [row for row in rows if row.role != "primary"]
+    if len(others) <= MOST_SECONDARY:
+        return rows
+    kept = sorted(others, key=lambda row: -row.values[-1])[: MOST_SECONDARY - 1]
+    rest = tuple(sorted(value for row in others if row not in kept for value in row.values))
+    ends = " to ".join(dict.fromkeys(epsilon_text(value, "down") for value in (rest[0], rest[-1])))
+    label = f"{len(others) - len(kept)} more lower bounds: at least {ends} (in the table)"
+    shown = [row for row in rows if row not in others or row in kept]
+    return [*shown, AxisRow(role="secondary", label=label, values=rest, is_lower=True)]
 
 
 def _bound_row(key: tuple[str, str], group: list[EpsilonEstimate], is_primary: bool) -> AxisRow:
@@ -136,10 +156,16 @@ def _approximation_rows(report: AuditReport) -> list[AxisRow]:
 
 
 def clip(text: str, longest: int = MAX_LABEL) -> str:
-    """Return text on one line that does not run out of the picture.
+    """Return text on one line that does not run out of the picture; letters of double width count twice.
 
-    >>> clip("a long name", 6)
-    'a lon…'
+    >>> clip("a long name", 6), clip("名前名前名前", 6)
+    ('a lon…', '名前…')
     """
-    flat = " ".join(text.split())
-    return flat if len(flat) <= longest else flat[: longest - 1] + "…"
+    flat = plain_text(text)
+    widths = [*itertools.accumulate(2 if is_wide(letter) else 1 for letter in flat)]
+    return flat if not widths or widths[-1] <= longest else flat[: bisect.bisect(widths, longest - 1)] + "…"
+
+
+def is_wide(letter: str) -> bool:
+    """Whether a letter is as wide as high, as Chinese ones and emoji are."""
+    return unicodedata.east_asian_width(letter) in "WF"

@@ -35,7 +35,7 @@ def interval_words(report: AuditReport) -> str:
     Args:
         report: the report.
     """
-    found = [_is_independent(finding) for finding in report.attacked() if finding.metrics and finding.access]
+    found = [is_independent(finding) for finding in report.attacked() if finding.metrics and finding.access]
     if found and all(found):
         return "Intervals are in brackets: outcomes are independent trials. No verdict rests on them."
     if any(found):
@@ -43,8 +43,12 @@ def interval_words(report: AuditReport) -> str:
     return f"Intervals are in brackets and are descriptive: {NOT_INDEPENDENT}."
 
 
-def _is_independent(finding: Finding) -> bool:
-    """Runs are independent; of canaries of one run the finding says so."""
+def is_independent(finding: Finding) -> bool:
+    """Return whether a finding's outcomes are independent trials: runs are; of canaries of one run the finding says so.
+
+    Args:
+        finding: of an attack.
+    """
     return bool(finding.params.get("is_independent", finding.unit == "model"))
 
 

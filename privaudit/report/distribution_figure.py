@@ -1,18 +1,19 @@
 """How often attacks tell two worlds apart, against how far apart they are, as a figure."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from privaudit.report.axis_rows import MAX_NAME, clip
 from privaudit.report.distribution_tables import distribution_findings, pair_text
-from privaudit.report.figures import GREY, LINE_COLOURS
+from privaudit.report.marks import Mark
+from privaudit.report.palette import GREY, LINE_COLOURS, MARKERS
 from privaudit.report.svg import INK, plain_style, to_svg
-from privaudit.report.words import attack_text, metric_of, percent_text
+from privaudit.report.words import attack_text, metric_of, metric_text, percent_text
 from privaudit.types import AuditReport, Finding
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def distribution_figure(report: AuditReport) -> str:
@@ -32,9 +33,10 @@ def distribution_figure(report: AuditReport) -> str:
     with plain_style():
         figure = Figure(figsize=(max(7.0, 1.6 + 1.35 * len(pairs)), 4.1), layout="constrained")
         axes = figure.add_subplot()
+        marks: list[Mark] = []
         for place, method in enumerate(methods):
             own = [finding for finding in findings if finding.method == method]
-            _draw(axes, own, [pairs.index(f.params.get("world")) for f in own], place, len(methods))
+            marks += _draw(axes, own, [pairs.index(f.params.get("world")) for f in own], place, len(methods))
         axes.axhline(0.5, color=INK, linewidth=1.2, linestyle=":")
         names = [pair_text(next(f for f in findings if f.params.get("world") == world)) for world in pairs]
         axes.set_xticks(range(len(pairs)), [clip(name, MAX_NAME) for name in names])
@@ -48,24 +50,29 @@ def distribution_figure(report: AuditReport) -> str:
         axes.spines[["right", "top"]].set_visible(False)
         axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
         figure.legend(loc="outside lower center", frameon=False, fontsize=9, ncols=min(3, len(methods)))
-        return to_svg(
-            figure, name="worlds", title="How often two worlds are told apart", description=_description(findings)
-        )
+        title = "How often two worlds are told apart"
+        return to_svg(figure, name="worlds", title=title, description=_description(findings), marks=marks)
 
 
-def _draw(axes: Axes, findings: Sequence[Finding], places: Sequence[int], place: int, n_methods: int) -> None:
+def _draw(axes: Axes, findings: Sequence[Finding], places: Sequence[int], place: int, n_methods: int) -> list[Mark]:
     shift = 0.0 if n_methods == 1 else 0.7 * (place / (n_methods - 1) - 0.5)
-    colour = LINE_COLOURS[place % len(LINE_COLOURS)]
+    style: dict[str, Any] = {
+        "color": LINE_COLOURS[place % len(LINE_COLOURS)],
+        "marker": MARKERS[place % len(MARKERS)],
+        "markersize": 6,
+    }
+    method, marks = findings[0].method, []
     for finding, at in zip(findings, places, strict=True):
-        axes.plot([at + shift] * 2, _ends(finding), color=colour, linewidth=1.5, alpha=0.6)
-    axes.plot(
-        [at + shift for at in places],
-        [_value(finding) for finding in findings],
-        MARKERS[place % len(MARKERS)],
-        color=colour,
-        markersize=6,
-        label=clip(attack_text(findings[0].method), MAX_NAME),
-    )
+        lower, upper = _ends(finding)
+        heights = [lower, _value(finding), upper]
+        line = axes.plot([at + shift] * 3, heights, linewidth=1.5, markevery=[1], **style)[0]
+        said = f"{pair_text(finding)}, {attack_text(method)}: {metric_text(metric_of(finding.metrics, 'accuracy'))}"
+        points = ((at + shift, heights[1], said),) if math.isfinite(heights[1]) else ()
+        marks.append(
+            Mark(artist=line, series=attack_text(method), key=method, said=said, axes=axes, points=points),
+        )
+    axes.plot([], [], linestyle="none", label=clip(attack_text(method), MAX_NAME), **style)
+    return marks
 
 
 def _value(finding: Finding) -> float:

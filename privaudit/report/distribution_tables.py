@@ -195,6 +195,16 @@ def _best_of_pairs(findings: Sequence[Finding]) -> list[Finding]:
     return [max((f for f in findings if f.params.get("world") == pair), key=_strength) for pair in pairs]
 
 
+def easiest_pair(report: AuditReport) -> Finding | None:
+    """Return the finding that tells a pair of worlds apart best, ``None`` where none has an interval.
+
+    Args:
+        report: the report.
+    """
+    findings = [finding for finding in distribution_findings(report) if _has_interval(finding)]
+    return max(findings, key=_strength, default=None)
+
+
 def _of_pair(finding: Finding, *, names_attack: bool) -> str:
     metric = _metric(finding)
     attack = f", {attack_text(finding.method)}" if names_attack else ""

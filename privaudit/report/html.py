@@ -1,44 +1,25 @@
-"""The report as one self-contained page: no script, nothing fetched."""
+"""The report as one self-contained page: readable without the small script in it, and nothing is fetched."""
 
+import re
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from privaudit.report import tables
-from privaudit.report.axis_rows import left_out
-from privaudit.report.canary_words import control_words, interval_words, verdict_rests_on
-from privaudit.report.distribution_figure import distribution_figure
-from privaudit.report.distribution_tables import (
-    control_table_of_worlds,
-    distribution_findings,
-    distribution_table,
-    outcome_of_worlds,
-    pairs_sentence,
-    ratio_table,
-)
-from privaudit.report.figures import epsilon_axis, roc_caption, roc_figure, roc_findings
-from privaudit.report.games_table import games_table
-from privaudit.report.label_only_tables import expected_table, query_table
-from privaudit.report.methods import method_notes
-from privaudit.report.query_figure import query_figure
-from privaudit.report.reliability_table import reliability_table
-from privaudit.report.sentences import beside_membership, headline, warnings_of, what_would_suffice
-from privaudit.report.serialise import audit_digest
-from privaudit.report.subgroup_figure import group_figure
-from privaudit.report.subgroup_tables import (
-    agreement_table,
-    group_rows,
-    group_table,
-    histogram_table,
-    most_at_risk_table,
-    who_sentences,
-)
+from privaudit.report.first_screen import first_screen
+from privaudit.report.page_figures import figures_of
+from privaudit.report.page_script import script_of_page
+from privaudit.report.page_sections import sections_of
+from privaudit.report.page_tables import tables_of
+from privaudit.report.page_words import words_of
+from privaudit.report.thin import thin_report
 from privaudit.types import AuditReport
 
-OUTCOME_WORDS = {"violated": "claim contradicted", "consistent": "claim not contradicted", "too_weak": "audit too weak"}
 MANY_ROWS = 8
+FOLDER = "page"
+UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 def render_html(report: AuditReport) -> str:
@@ -53,63 +34,44 @@ def render_html(report: AuditReport) -> str:
     Raises:
         DataError: if the report holds NaN.
     """
-    verdict = report.claim_verdict()
-    many_targets = tables.n_targets(report) > tables.MANY_TARGETS
-    return _page().render(
-        name=report.subject.name,
-        outcome=verdict.outcome if verdict else "none",
-        badge=OUTCOME_WORDS.get(verdict.outcome, verdict.outcome) if verdict else _without_verdict(report),
-        headline=headline(report),
-        suffices=what_would_suffice(report),
-        warnings=warnings_of(report),
+    report = thin_report(report)  # once, and as report.json holds it
+    content: dict[str, Any] = {
+        "answers": first_screen(report),
         # The figures are our own markup; their texts are escaped where they are drawn.
-        axis=Markup(epsilon_axis(report)),
-        left_out=left_out(report),
-        roc=Markup(roc_figure(report)) if roc_findings(report) else None,
-        roc_caption=roc_caption(report) if roc_findings(report) else "",
-        summary=tables.summary_table(report) if many_targets else None,
-        findings=tables.finding_table(report),
-        estimates=tables.estimate_table(report),
-        reliability=reliability_table(report, many=many_targets),
-        expected=expected_table(report, many=many_targets),
-        queries=query_table(report),
-        query_figure=Markup(query_figure(report)),
-        who=who_sentences(report),
-        groups=group_table(report),
-        group_figure=Markup(group_figure(report)) if group_rows(report) else None,
-        histogram=histogram_table(report),
-        most_at_risk=most_at_risk_table(report),
-        agreement=agreement_table(report),
-        beside=beside_membership(report),
-        worlds=distribution_table(report),
-        worlds_are=pairs_sentence(report),
-        worlds_figure=Markup(distribution_figure(report)) if distribution_findings(report) else None,
-        worlds_control=control_table_of_worlds(report),
-        ratios=ratio_table(report),
-        games=games_table(report),
-        has_records=bool(report.attacked()),
-        rests_on=verdict_rests_on(report),
-        intervals=interval_words(report),
-        control_is=control_words(report),
-        assumptions=tables.assumptions_of(report),
-        controls=tables.control_table(report),
-        accuracy=tables.accuracy_table(report),
-        others=tables.other_tables(report),
-        verdicts=tables.verdict_table(report),
-        notes=tables.notes_of(report),
-        methods=method_notes(report),
-        provenance=tables.provenance_table(report),
-        digest=audit_digest(report),
-        many_rows=MANY_ROWS,
-    )
+        "figures": {name: Markup(figure) for name, figure in figures_of(report).items()},
+        "tables": tables_of(report),
+        "words": words_of(report),
+        "many_rows": MANY_ROWS,
+    }
+    sections = sections_of(report, tables=content["tables"])
+    return _environment().get_template("page.html").render(content, sections=sections, **_constants())
 
 
-def _without_verdict(report: AuditReport) -> str:
-    """The badge of a report on the population alone, else that nothing was claimed."""
-    return (outcome_of_worlds(report) if not report.attacked() else "") or "no claim"
+def _constants() -> dict[str, Any]:
+    """What is the same on every page: the style, the script and its digest, in that order allowed by the page's policy."""
+    script, digest = script_of_page()
+    return {"style": Markup(_read("style.css")), "script": Markup(script), "script_digest": digest}
 
 
 @cache
-def _page() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(files("privaudit.report").joinpath("page.html").read_text(encoding="utf-8"))
+def _environment() -> Environment:
+    loader = FunctionLoader(_read)
+    # One after the other: what a page cannot hold is taken out of every text, then the text is escaped.
+    return Environment(
+        loader=loader,
+        autoescape=True,
+        finalize=_showable,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _showable(value: Any) -> Any:
+    """Texts without control characters, halves of characters and marks that turn the direction of what follows."""
+    return UNSHOWN.sub("\ufffd", value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@cache
+def _read(name: str) -> str:
+    return files("privaudit.report").joinpath(FOLDER, name).read_text(encoding="utf-8")

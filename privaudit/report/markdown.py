@@ -1,10 +1,13 @@
 """The report as markdown for a comment on a pull request."""
 
-import re
+from collections.abc import Iterable
 
 from privaudit.report import tables
+from privaudit.report.checks import checks_of, numbers_text
+from privaudit.report.defense_tables import defense_attack_table, defense_notes, defense_table
 from privaudit.report.distribution_tables import control_table_of_worlds, distribution_table, ratio_table
 from privaudit.report.games_table import games_table
+from privaudit.report.inert import inert, inert_within
 from privaudit.report.label_only_tables import expected_table, query_table
 from privaudit.report.sentences import beside_membership, headline, section_notes, warnings_of, what_would_suffice
 from privaudit.report.serialise import audit_digest
@@ -12,11 +15,8 @@ from privaudit.report.subgroup_tables import group_table, who_sentences
 from privaudit.report.tables import Table
 from privaudit.report.words import attack_text
 from privaudit.types import AuditReport
-from privaudit.types.report import POISONED
+from privaudit.types.report import POISONED, GateResult
 
-# Letters that start markup somewhere in GitHub's markdown, mentions and issue references included.
-ACTIVE = re.compile(r"([\\`*_{}\[\]<|~#!$@&])")
-LINK = re.compile(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])")
 ESTIMATE_COLUMNS = (
     "finding",
     "method",
@@ -29,49 +29,91 @@ ESTIMATE_COLUMNS = (
     "validity",
 )
 MOST_ROWS = 12
+# GitHub takes 65,536 characters for a comment; bytes are counted here, and some are left for what others add to it.
+MOST_BYTES = 64_000
+CUT = "Cut here: the full report holds the rest."
+GATE_WORDS = {"pass": "passed", "fail": "failed", "inconclusive": "inconclusive"}
 
 
-def render_markdown(report: AuditReport) -> str:
+def render_markdown(report: AuditReport, result: GateResult | None = None) -> str:
     """Return the report in short: the verdict and small tables.
 
     Args:
         report: the report.
+        result: what a gate said about it; it comes first.
 
     Returns:
-        GitHub-flavoured markdown in which no text from the report is markup.
+        GitHub-flavoured markdown in which no text from the report is markup, short enough for a comment.
 
     Raises:
         DataError: if the report holds NaN.
     """
-    many = tables.n_targets(report) > tables.MANY_TARGETS
     parts = [
-        f"### Privacy audit: {inert(report.subject.name)}",
-        f"**{inert(headline(report))}**",
-        inert(what_would_suffice(report)),
-        *(
-            inert(text)
-            for text in (
-                *beside_membership(report),
-                *warnings_of(report),
-                *section_notes(report),
-                *_poisoned_notes(report),
-            )
-        ),
-        _titled("Epsilon", tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
-        _titled("Membership inference", tables.summary_table(report) if many else tables.finding_table(report)),
-        _titled("Scores that come in steps", expected_table(report, many=many)),
-        _titled("What fewer queries reach", query_table(report)),
+        *gate_parts(report, result),
+        f"### Privacy audit: {inert_within(report.subject.name)}",
+        *answer_parts(report),
+        *map(inert, _poisoned_notes(report)),
+        *leak_parts(report),
+        titled("Scores that come in steps", expected_table(report, many=_is_many(report))),
+        titled("What fewer queries reach", query_table(report)),
         *(inert(text) for text in who_sentences(report)),
-        _titled("Groups of records", group_table(report)),
-        _titled("What the model says about the population", distribution_table(report)),
-        _titled("The ratio itself", ratio_table(report)),
-        _titled("Control: two worlds of one population", control_table_of_worlds(report)),
-        _titled("How the risks relate", games_table(report)),
-        _titled("Positive control", tables.control_table(report)),
-        _titled("Accuracy", tables.accuracy_table(report)),
-        f"Digest of this audit: `{audit_digest(report)}` (detects damage, not forgery).",
+        titled("Groups of records", group_table(report)),
+        titled("What the model says about the population", distribution_table(report)),
+        titled("The ratio itself", ratio_table(report)),
+        titled("Control: two worlds of one population", control_table_of_worlds(report)),
+        titled("How the risks relate", games_table(report)),
+        titled("Positive control", tables.control_table(report)),
+        titled("Accuracy", tables.accuracy_table(report)),
+        titled("Attacks on each defense", defense_attack_table(report)),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return joined(parts, last=digest_part(report))
+
+
+def gate_parts(report: AuditReport, result: GateResult | None) -> tuple[str, ...]:
+    """Return what a gate said: a heading, a sentence and one row per verdict; nothing without a gate."""
+    if result is None:
+        return ()
+    checks = checks_of(report, result)
+    rows = tuple((c.rule, c.outcome, numbers_text(c.numbers), c.reason, c.excuse) for c in checks)
+    table = Table(head=("rule", "outcome", "numbers", "reason", "does not count"), rows=rows)
+    shown = table if any(check.excuse for check in checks) else tables.columns(table, table.head[:-1])
+    word = GATE_WORDS.get(result.outcome, result.outcome)
+    return (
+        f"### Privacy gate {inert_within(word)}: {inert_within(report.subject.name)}",
+        f"**{inert_within(result.reason)}**" if result.reason else "",
+        table_text(shown, most_rows=len(rows)),
+    )
+
+
+def answer_parts(report: AuditReport) -> tuple[str, ...]:
+    """Return the report's answer in sentences: the verdict, what would suffice, what was compared, warnings and notes."""
+    texts = (
+        what_would_suffice(report),
+        *defense_notes(report),
+        *beside_membership(report),
+        *warnings_of(report),
+        *section_notes(report),
+    )
+    before_and_after = titled("Before and after each defense", defense_table(report))
+    return (f"**{inert_within(headline(report))}**", *(inert(text) for text in texts), before_and_after)
+
+
+def leak_parts(report: AuditReport) -> tuple[str, ...]:
+    """Return what was measured: every statement about epsilon, and the attacks."""
+    found = tables.summary_table(report) if _is_many(report) else tables.finding_table(report)
+    return (
+        titled("Epsilon", tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
+        titled("Membership inference", found),
+    )
+
+
+def digest_part(report: AuditReport) -> str:
+    """Return the digest of the report in a sentence."""
+    return f"Digest of this audit: `{audit_digest(report)}` (detects damage, not forgery)."
+
+
+def _is_many(report: AuditReport) -> bool:
+    return tables.n_targets(report) > tables.MANY_TARGETS
 
 
 def _poisoned_notes(report: AuditReport) -> tuple[str, ...]:
@@ -80,30 +122,46 @@ def _poisoned_notes(report: AuditReport) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"Note on {attack_text(f.method)}: {note}." for f in poisoned for note in f.notes))
 
 
-def inert(text: str) -> str:
-    """Return text that markdown shows as it is: one line, no markup, no HTML, no mention, no link.
+def joined(parts: Iterable[str], *, last: str, most_bytes: int = MOST_BYTES) -> str:
+    """Return the parts as paragraphs, cut at a line's end where they are too long.
 
-    >>> inert("a|b <script>")
-    'a&#124;b &#60;script>'
+    Args:
+        parts: markdown; empty ones are left out.
+        last: the paragraph that stands at the end in any case.
+        most_bytes: of UTF-8 in all.
     """
-    flat = "".join(letter if letter.isprintable() else " " for letter in text)
-    safe = ACTIVE.sub(lambda match: f"&#{ord(match.group())};", " ".join(flat.split()))
-    # Bare addresses become links by themselves; lists, quotes and headings need their mark at the start.
-    safe = LINK.sub(lambda match: match.group()[:-1] + f"&#{ord(match.group()[-1])};", safe)
-    return re.sub(
-        r"^([-+=:>]|\d+[.)](?=\s|$))", lambda match: match.group()[:-1] + f"&#{ord(match.group()[-1])};", safe
-    )
+    text = "\n\n".join(part for part in parts if part)
+    whole = f"{text}\n\n{last}\n"
+    if len(whole.encode()) <= most_bytes:
+        return whole
+    left = most_bytes - len(f"\n\n{CUT}\n\n{last}\n".encode())
+    kept: list[str] = []
+    for line in text.split("\n"):
+        left -= len(line.encode()) + 1
+        if left < 0:
+            break
+        kept.append(line)
+    return "\n".join(kept).rstrip("\n") + f"\n\n{CUT}\n\n{last}\n"
 
 
-def _titled(title: str, table: Table) -> str:
-    if not table.rows:
-        return ""
-    rows = table.rows[:MOST_ROWS]
+def titled(title: str, table: Table) -> str:
+    """Return a table of the report under its title; "" where it has no rows."""
+    return f"**{title}**\n\n{table_text(table)}" if table.rows else ""
+
+
+def table_text(table: Table, *, most_rows: int = MOST_ROWS) -> str:
+    """Return a table as markdown, and how many rows were left out."""
+    rows = table.rows[:most_rows]
     lines = [_line(table.head), _line(("---",) * len(table.head), is_raw=True), *(_line(row) for row in rows)]
     left = len(table.rows) - len(rows)
     more = f"\n\n{left} more rows stand in the full report." if left else ""
-    return f"**{title}**\n\n" + "\n".join(lines) + more
+    return "\n".join(lines) + more
 
 
 def _line(cells: tuple[str, ...], *, is_raw: bool = False) -> str:
-    return "| " + " | ".join(cell if is_raw else inert(cell) for cell in cells) + " |"
+    return "| " + " | ".join(cell if is_raw else _cell(cell) for cell in cells) + " |"
+
+
+def _cell(text: str) -> str:
+    """A cell holds one line: what are lines on the page are parts of it here."""
+    return "; ".join(inert_within(line) for line in text.split("\n") if line.strip())

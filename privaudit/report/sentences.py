@@ -95,9 +95,7 @@ def _violated(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str
             f"The audit refutes {what or 'what the accountant counts on'} behind the claim of {claim_text(claim)}; epsilon "
             f"itself is shown to be at least {epsilon_text(lower, 'down')}{_confidence(report)}."
         )
-    # In as many digits as it takes to see that the bound is above the claim.
-    places = next((n for n in range(2, 9) if lower and float(epsilon_text(lower, "down", places=n)) > claim.epsilon), 9)
-    shown = _shown(report) if lower is None else f"epsilon >= {epsilon_text(lower, 'down', places=places)}"
+    shown = _shown(report) if lower is None else f"epsilon >= {lower_bound_text(lower, claim.epsilon)}"
     return f"The audit contradicts the claim of {claim_text(claim)}: it shows {shown}{_confidence(report)}."
 
 
@@ -148,9 +146,27 @@ def _shown(report: AuditReport) -> str:
     return "no bound on epsilon" if lower is None else f"epsilon >= {epsilon_text(lower, 'down')}"
 
 
+def lower_bound_text(lower: float, claimed: float) -> str:
+    """Return a bound that exceeds a claim in as many digits as it takes to see that.
+
+    >>> lower_bound_text(6.007, 5.0), lower_bound_text(5.00412, 5.0)
+    ('6.00', '5.004')
+    """
+    places = next((n for n in range(2, 9) if float(epsilon_text(lower, "down", places=n)) > claimed), 9)
+    return epsilon_text(lower, "down", places=places)
+
+
+def joint_confidence(report: AuditReport) -> float:
+    """Return the confidence at which the primary bounds hold together; each of several alone has a higher one.
+
+    Args:
+        report: the report; without a primary bound the answer is 1.
+    """
+    return 1 - sum(1 - estimate.confidence for _, estimate in report.primary_estimates())
+
+
 def _confidence(report: AuditReport) -> str:
-    """The joint confidence: targets share the error rate, each bound alone has a higher one."""
-    joint = 1 - sum(1 - estimate.confidence for _, estimate in report.primary_estimates())
+    joint = joint_confidence(report)
     return f" with {confidence_text(joint)} confidence" if 0 < joint < 1 else ""
 
 

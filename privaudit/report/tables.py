@@ -14,6 +14,7 @@ from privaudit.report.words import (
     delta_text,
     epsilon_text,
     estimate_text,
+    metric_name,
     metric_of,
     metric_text,
     percent_text,
@@ -115,11 +116,17 @@ def _mean_and_range(metrics: Sequence[Metric | None]) -> str:
 def estimate_table(report: AuditReport) -> Table:
     """Return every statement about epsilon, the primary ones first."""
     primary = {(finding.id, estimate.method) for finding, estimate in report.primary_estimates()}
-    found = [(f, e) for section in report.sections for f in section.findings for e in f.estimates]
+    found = list(_estimates(report))
     found.sort(key=lambda pair: (pair[0].id, pair[1].method) not in primary)
     rows = [_estimate_row(f, e, (f.id, e.method) in primary) for f, e in found]
     head = ("finding", "method", "kind", "epsilon", "confidence", "neighbours", "delta", "made from", "ceiling")
     return Table(head=(*head, "validity"), rows=tuple(rows))
+
+
+def _estimates(report: AuditReport) -> Iterable[tuple[Finding, EpsilonEstimate]]:
+    """Every statement about the subject; those about the arms of a comparison stand in its tables."""
+    findings = (f for section in report.sections if section.kind != "defense" for f in section.findings)
+    return ((finding, estimate) for finding in findings for estimate in finding.estimates)
 
 
 def _estimate_row(finding: Finding, estimate: EpsilonEstimate, is_primary: bool) -> tuple[str, ...]:
@@ -140,7 +147,7 @@ def _estimate_row(finding: Finding, estimate: EpsilonEstimate, is_primary: bool)
 
 def assumptions_of(report: AuditReport) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return each method that states assumptions with them, once per distinct list."""
-    found = [e for section in report.sections for f in section.findings for e in f.estimates]
+    found = [estimate for _, estimate in _estimates(report)]
     found += [control.estimate for control in report.controls]
     return tuple(dict.fromkeys((method_text(e.method), tuple(e.assumptions)) for e in found if e.assumptions))
 
@@ -155,7 +162,7 @@ def control_table(report: AuditReport) -> Table:
             estimate_text(control.estimate),
             confidence_text(control.estimate.confidence),
             epsilon_text(control.estimate.ceiling, "up"),
-            "; ".join(f"{metric.name} {metric_text(metric)}" for metric in control.metrics),
+            "\n".join(f"{metric_name(metric)} {metric_text(metric)}" for metric in control.metrics),
         )
         for control in report.controls
     ]
@@ -190,7 +197,7 @@ def verdict_table(report: AuditReport) -> Table:
         (
             verdict.rule,
             verdict.outcome.replace("_", " "),
-            ", ".join(f"{name} {_number(value)}" for name, value in verdict.numbers.items()),
+            ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in verdict.numbers.items()),
             verdict.reason,
         )
         for verdict in report.verdicts
@@ -202,7 +209,7 @@ def other_tables(report: AuditReport) -> tuple[tuple[str, Table], ...]:
     """Return what has no place of its own: section titles, and every metric that no other table shows."""
     tables = []
     for section in report.sections:
-        if section.kind in ("mia", "games", "subgroups", "distribution"):
+        if section.kind in ("mia", "games", "subgroups", "distribution", "defense"):
             continue
         shown = SHOWN_AS_TABLE if section.kind == "canary" else ()
         rows = [

@@ -1,9 +1,11 @@
-"""The report in a terminal: the verdict and one short table."""
+"""The report in a terminal: the four answers, the verdict in exact terms, and short tables."""
 
 import textwrap
 
 from privaudit.report import tables
+from privaudit.report.defense_tables import defense_notes, defense_table
 from privaudit.report.distribution_tables import control_table_of_worlds, distribution_table, ratio_table
+from privaudit.report.first_screen import first_screen
 from privaudit.report.sentences import beside_membership, headline, section_notes, warnings_of, what_would_suffice
 from privaudit.report.subgroup_tables import who_sentences
 from privaudit.report.tables import Table
@@ -22,7 +24,10 @@ def render_text(report: AuditReport) -> str:
     many = tables.n_targets(report) > tables.MANY_TARGETS
     found = tables.summary_table(report) if many else tables.finding_table(report)
     parts = [
-        headline(report),
+        *(f"{one.question}\n{wrapped(one.answer)}" for one in first_screen(report)),
+        *defense_notes(report),
+        _titled("Before and after each defense", defense_table(report)),
+        f"In exact terms: {headline(report)}",
         what_would_suffice(report),
         *beside_membership(report),
         *warnings_of(report),

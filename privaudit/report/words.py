@@ -13,6 +13,7 @@ ATTACK_NAMES = {
     "score": "score threshold",
     "blind": "blind baseline (no model)",
     "lira": "LiRA",
+    "averaged_lira": "LiRA on averaged answers",
     "rmia": "RMIA",
     "base": "BASE",
     "difficulty": "difficulty calibration",
@@ -177,6 +178,17 @@ def metric_text(metric: Metric | None, *, gap: str = " ") -> str:
         interval = f" ({text(metric.lower)} to {text(metric.upper)})"
     achieved = "" if metric.achieved_fpr is None else f"{gap}at {percent_text(metric.achieved_fpr)} FPR"
     return text(metric.value) + interval + achieved
+
+
+def metric_name(metric: Metric) -> str:
+    """Return what to call a metric of an attack, with the rate at which it is read off.
+
+    >>> metric_name(Metric(name="tpr_at_fpr", at=0.01, value=0.02)), metric_name(Metric(name="auc", value=0.6))
+    ('TPR at 1 % FPR', 'AUC')
+    """
+    if metric.name == "tpr_at_fpr" and metric.at is not None:
+        return f"TPR at {percent_text(metric.at)} FPR"
+    return "AUC" if metric.name == "auc" else metric.name.replace("_", " ")
 
 
 def is_share(name: str) -> bool:

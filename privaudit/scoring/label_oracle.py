@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from privaudit.errors import ConfigError, DataError, QueryBudgetError, ShapeError, UnsupportedError
+from privaudit.scoring.filtered import FilteredAnswers
 
 LABEL_BATCH = 8192
 Answer = Callable[[NDArray[np.float32]], ArrayLike]
@@ -138,12 +139,19 @@ class LabelOracle:
         return found.astype(np.int64)
 
 
-def label_oracle_of(network: nn.Module, *, device: torch.device | str = "cpu", **options: Any) -> LabelOracle:
+def label_oracle_of(
+    network: nn.Module,
+    *,
+    device: torch.device | str = "cpu",
+    answers: FilteredAnswers | None = None,
+    **options: Any,
+) -> LabelOracle:
     """Return an oracle of a torch model in evaluation mode.
 
     Args:
         network: the model, on ``device``; ``(n, n_classes)`` logits, or one output whose sign tells class 1 from class 0.
         device: where it lies; queries are sent there, labels come back.
+        answers: what users see of the model's answers; labels are those of what is let out. ``None`` = everything.
         options: ``n_records``, ``budget``, ``batch_size``, ``is_cached`` of the oracle.
 
     >>> oracle = label_oracle_of(nn.Linear(3, 2), n_records=1)
@@ -158,6 +166,8 @@ def label_oracle_of(network: nn.Module, *, device: torch.device | str = "cpu", *
         columns = output.reshape(len(queries), -1)
         if not bool(torch.isfinite(columns).all()):
             raise DataError("the model's outputs are not finite; no label can be read off them.")
+        if answers is not None:
+            return answers.labels(columns.double().numpy(force=True), queries)
         labels = (columns[:, 0] > 0).long() if columns.shape[1] == 1 else columns.argmax(dim=1)
         return np.asarray(labels.numpy(force=True), dtype=np.int64)
 

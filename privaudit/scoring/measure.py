@@ -1,19 +1,25 @@
 """Reads signals off a model by name."""
 
 import importlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from privaudit.defenses.base import OutputDefense
+from privaudit.errors import DataError
 from privaudit.numerics import log_probability, logit_margin
+from privaudit.scoring.filtered import FilteredAnswers
 from privaudit.scoring.label_oracle import LabelOracle, label_oracle_of
+from privaudit.scoring.moved_copies import moved_copies
 from privaudit.scoring.query import query_logits
 from privaudit.scoring.signals import (
     AUGMENTED_CORRECT,
     AUGMENTED_MARGIN,
+    AVERAGED_MARGIN,
     BOUNDARY_DISTANCE,
     DIRECTION_DISTANCE,
     NOISY_CORRECT,
@@ -31,7 +37,14 @@ BY_LABELS: Mapping[str, str] = {  # module:function, imported when an audit asks
 
 
 def measure(
-    network: nn.Module, features: torch.Tensor, labels: NDArray[np.int64], names: Collection[str], *, seed: int = 0
+    network: nn.Module,
+    features: torch.Tensor,
+    labels: NDArray[np.int64],
+    names: Collection[str],
+    *,
+    seed: int = 0,
+    release: OutputDefense | None = None,
+    number: int = 0,
 ) -> dict[str, NDArray[np.float64]]:
     """Run records through a model as often as its signals need.
 
@@ -39,8 +52,11 @@ def measure(
         network: the model, on the device of the records.
         features: ``(n_records, ...)``.
         labels: ``(n_records,)`` true classes.
-        names: of the signals: built-in ones, ``augmented_logit_margin``, and those that are read off hard labels.
+        names: of the signals: built-in ones, ``augmented_logit_margin``, ``averaged_logit_margin``, and those that are read
+            off hard labels.
         seed: of the noise in queries, the same for all models of an audit.
+        release: the filter that users of the model see its answers through; ``None`` = they see everything.
+        number: of the model, whose random numbers the filter draws.
 
     Returns:
         name -> ``(n_records, n_queries)`` float64.
@@ -48,27 +64,77 @@ def measure(
     Raises:
         DataError: if a logit is not finite.
     """
+    model = _Model(network, release, seed, number)
     found = {}
-    built_in = [name for name in names if name != AUGMENTED_MARGIN and name not in BY_LABELS]
+    built_in = [name for name in names if name not in (AUGMENTED_MARGIN, AVERAGED_MARGIN, *BY_LABELS)]
     if built_in:
-        of_logits = signals_from_logits(query_logits(network, features), labels)
+        (logits,) = model.logits([features], "records")
+        of_logits = signals_from_logits(logits, labels)
         found = {name: of_logits[name] for name in built_in}
     if AUGMENTED_MARGIN in names:
-        columns = [logit_margin(query_logits(network, view), labels) for view in views(features)]
+        columns = [logit_margin(logits, labels) for logits in model.logits(views(features), AUGMENTED_MARGIN)]
         found[AUGMENTED_MARGIN] = np.stack(columns, axis=1)
-    return {**found, **_by_labels(network, features, labels, names, seed)}
+    if AVERAGED_MARGIN in names:
+        copies = moved_copies(features.numpy(force=True), seed)
+        sent = (torch.from_numpy(copy).to(features.device) for copy in copies)
+        margins = [logit_margin(logits, labels) for logits in model.logits(sent, AVERAGED_MARGIN)]
+        found[AVERAGED_MARGIN] = np.mean(margins, axis=0)[:, None]
+    return {**found, **_by_labels(model, features, labels, names)}
+
+
+class _Model(NamedTuple):
+    """A model as its users meet it.
+
+    Attributes:
+        network: the model itself.
+        release: the filter on its answers, if any.
+        seed: the audit's root seed.
+        number: of the model.
+    """
+
+    network: nn.Module
+    release: OutputDefense | None
+    seed: int
+    number: int
+
+    def answers(self, reading: str) -> FilteredAnswers | None:
+        """Return what one reading sees its answers through."""
+        if self.release is None:
+            return None
+        return FilteredAnswers(self.release, seed=self.seed, number=self.number, reading=reading)
+
+    def logits(self, batches: Iterable[torch.Tensor], reading: str) -> Iterator[NDArray[np.float64]]:
+        """Yield the logits of each batch of queries, or the logarithms of what is let out of them."""
+        answers = self.answers(reading)
+        for queries in batches:
+            logits = query_logits(self.network, queries)
+            if answers is None:
+                yield logits
+                continue
+            _check_finite(logits)
+            yield answers.logits(logits, queries.numpy(force=True))
+
+
+def _check_finite(logits: NDArray[np.float64]) -> None:
+    bad = int((~np.isfinite(logits)).any(axis=1).sum())
+    if bad:
+        raise DataError(f"logits must be finite; {bad} records have others.")
 
 
 def _by_labels(
-    network: nn.Module, features: torch.Tensor, labels: NDArray[np.int64], names: Collection[str], seed: int
+    model: _Model, features: torch.Tensor, labels: NDArray[np.int64], names: Collection[str]
 ) -> dict[str, NDArray[np.float64]]:
     """Read each signal through an oracle of its own, so that one's queries are not counted for another."""
     wanted = [name for name in BY_LABELS if name in names]
     if not wanted:
         return {}
     shown = features.numpy(force=True)  # an oracle takes arrays and sends them back to the device
-    oracles = {name: label_oracle_of(network, device=features.device, n_records=len(labels)) for name in wanted}
-    return {name: label_reader(name)(oracle, shown, labels, seed) for name, oracle in oracles.items()}
+    found = {}
+    for name in wanted:
+        answers = model.answers(name)
+        oracle = label_oracle_of(model.network, device=features.device, answers=answers, n_records=len(labels))
+        found[name] = label_reader(name)(oracle, shown, labels, model.seed)
+    return found
 
 
 def label_reader(name: str) -> LabelReader:

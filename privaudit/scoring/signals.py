@@ -12,6 +12,7 @@ from privaudit.types.design import CONTROL, TARGET
 SIGNALS = ("logit_margin", "negative_loss", "correct", "negative_loss_t2", "negative_log_modified_entropy")
 ALWAYS = frozenset({"logit_margin", "negative_loss", "correct"})  # of every model, whatever attacks read
 LOSS_TRACE, AUGMENTED_MARGIN = "negative_loss_trace", "augmented_logit_margin"  # each by a collector of its own
+AVERAGED_MARGIN = "averaged_logit_margin"  # so is this
 AUGMENTED_CORRECT, NOISY_CORRECT = "augmented_correct", "noisy_correct_share"  # from hard labels alone, as those below
 DIRECTION_DISTANCE, BOUNDARY_DISTANCE = "direction_distance", "boundary_distance"
 LABEL_SIGNALS = (AUGMENTED_CORRECT, NOISY_CORRECT, DIRECTION_DISTANCE, BOUNDARY_DISTANCE)

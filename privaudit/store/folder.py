@@ -28,8 +28,10 @@ _OURS = frozenset(
         "timings.json",
         "worlds.safetensors",
         "distribution",
+        "defenses",
     }
-    | {f"report.{ending}" for ending in ("json", "html", "md")}
+    | {f"report.{ending}" for ending in ("json", "html", "md", "junit.xml", "sarif")}
+    | {"model-card.yaml"}
 )
 
 

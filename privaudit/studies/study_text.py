@@ -4,7 +4,7 @@ import json
 import math
 
 from privaudit.report.codec import encode
-from privaudit.report.markdown import inert
+from privaudit.report.inert import inert
 from privaudit.report.tables import Table
 from privaudit.report.terminal import plain_table, wrapped
 from privaudit.studies.study import Cell, Check, StudyResult, StudyTable

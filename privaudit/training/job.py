@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.data.dataset import Dataset
+from privaudit.defenses.base import OutputDefense
 from privaudit.errors import ConfigError
 from privaudit.training.groups import ONE_BY_ONE, TrainerPlan
 from privaudit.training.model_spec import ModelSpec
@@ -37,6 +38,7 @@ class TrainingJob:
         plan: trainer and groups.
         design_kind: ``paired`` or ``balanced``.
         is_population: ``(n_records,)`` True for records held out of every model.
+        release: the filter that users see every model's answers through; ``None`` = they see everything.
     """
 
     features: NDArray[np.float32]
@@ -54,6 +56,7 @@ class TrainingJob:
     plan: TrainerPlan
     design_kind: DesignKind
     is_population: NDArray[np.bool_]
+    release: OutputDefense | None = None
 
     def members(self, row: int) -> NDArray[np.int64]:
         """Records that the model of a row trains on."""
@@ -101,6 +104,7 @@ def make_job(
     device: str,
     folder: Path,
     plan: TrainerPlan = ONE_BY_ONE,
+    release: OutputDefense | None = None,
 ) -> TrainingJob:
     """Put a job together.
 
@@ -112,6 +116,7 @@ def make_job(
         device: where to train, resolved (never ``auto``).
         folder: the audit's folder.
         plan: trainer and groups; by default one model at a time.
+        release: the filter that users see every model's answers through, shadow models and controls included.
     """
     shared: dict[str, Any] = {"features": dataset.features, "labels": dataset.labels, "n_classes": dataset.n_classes}
     absolute = replace(spec, base=(spec.base or Path()).resolve())  # a worker may have another working folder
@@ -129,4 +134,5 @@ def make_job(
         plan=plan,
         design_kind=design.kind,
         is_population=design.is_population,
+        release=release,
     )

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from privaudit.config import OptimizerConfig, RecipeConfig, ScheduleConfig
+from privaudit.config import DpConfig, OptimizerConfig, RecipeConfig, ScheduleConfig
 from privaudit.errors import ConfigError
 from privaudit.types import DpSgdParams
 
@@ -87,7 +87,7 @@ def resolve_recipe(config: RecipeConfig, *, n_canaries: int) -> Recipe:
         n_canaries: records that are not population; each is in a model with probability 1/2.
 
     Raises:
-        ConfigError: if a batch is larger than the expected set, or no noise reaches the wanted epsilon.
+        ConfigError: if a batch is larger than the expected set, or no noise reaches the wanted risk.
     """
     expected_set = n_canaries / 2
     steps, rate, epochs, batch = config.steps, config.sample_rate, config.epochs, config.batch_size
@@ -127,11 +127,26 @@ def _resolve_dp(config: RecipeConfig, steps: int | None, rate: float | None) -> 
     assert steps is not None and rate is not None  # RecipeConfig allows no other combination under dp
     noise = config.dp.noise_multiplier
     if noise is None:
-        from privaudit.estimators import noise_for_epsilon  # seconds that workers need not spend
-
-        assert config.dp.epsilon is not None
         try:
-            noise = noise_for_epsilon(config.dp.epsilon, delta=config.dp.delta, sample_rate=rate, steps=steps)
+            noise = _noise_found(config.dp, rate, steps)
         except ConfigError as error:
-            raise ConfigError(f"recipe.dp: {error}", key=f"recipe.dp.{error.key}") from None
+            key = "at" if error.key == "fpr" else error.key  # what the config calls it
+            raise ConfigError(f"recipe.dp: {error}", key=f"recipe.dp.{key}") from None
     return DpRecipe(noise_multiplier=noise, max_grad_norm=config.dp.max_grad_norm, delta=config.dp.delta)
+
+
+def _noise_found(dp: DpConfig, rate: float, steps: int) -> float:
+    """Return the noise that a wanted risk needs, for adding or removing a record."""
+    from privaudit.estimators import (  # seconds that workers can spare
+        noise_for_advantage,
+        noise_for_epsilon,
+        noise_for_tpr,
+    )
+
+    if dp.advantage is not None:
+        return noise_for_advantage(dp.advantage, sample_rate=rate, steps=steps)
+    if dp.tpr is not None:
+        assert dp.at is not None  # DpConfig takes them together
+        return noise_for_tpr(dp.tpr, fpr=dp.at, sample_rate=rate, steps=steps)
+    assert dp.epsilon is not None
+    return noise_for_epsilon(dp.epsilon, delta=dp.delta, sample_rate=rate, steps=steps)

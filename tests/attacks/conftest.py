@@ -88,6 +88,7 @@ def _inputs(design, margin, *, models=None, leave_out=()):
     """Inputs whose signals are all computed from one table of logit margins."""
     recipes = {
         "logit_margin": lambda: margin,
+        "averaged_logit_margin": lambda: margin,
         "negative_loss": lambda: log_probability(margin),
         "correct": lambda: margin > 0,
         "negative_loss_t2": lambda: log_probability(margin / 2),

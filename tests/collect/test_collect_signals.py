@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from privaudit.collect.augmented import AugmentedCollector
+from privaudit.collect.averaged import AveragedCollector
 from privaudit.collect.chameleon import ChameleonCollector
 from privaudit.collect.label_queries import LabelQueryCollector
 from privaudit.collect.loss_trace import LossTraceCollector
@@ -31,6 +32,7 @@ from privaudit.scoring.query import query_logits
 from privaudit.scoring.signals import (
     ALWAYS,
     AUGMENTED_MARGIN,
+    AVERAGED_MARGIN,
     LABEL_SIGNALS,
     LOSS_TRACE,
     POISON_SIGNALS,
@@ -91,14 +93,23 @@ def test_collectors_run_that_are_needed_and_in_an_order_that_trains_once():
     assert names(trace) == ["loss_trace", "shadow"]
     assert names(views_of, trace, trace) == ["loss_trace", "shadow", "augmented"]
     assert names(create_attack("noise", {}), create_attack("boundary", {})) == ["shadow", "label_queries"]
-    every = ["loss_trace", "shadow", "augmented", "label_queries", "chameleon"]
+    every = ["loss_trace", "shadow", "augmented", "averaged", "label_queries", "chameleon"]
     assert [row.name for row in list_methods("collector")] == every
 
 
 def test_no_signal_has_two_makers():
-    every = (LossTraceCollector, ShadowCollector, AugmentedCollector, LabelQueryCollector, ChameleonCollector)
+    every = (
+        LossTraceCollector,
+        ShadowCollector,
+        AugmentedCollector,
+        AveragedCollector,
+        LabelQueryCollector,
+        ChameleonCollector,
+    )
     made = [signal for one in every for signal in one.produces]
-    assert sorted(made) == sorted({*SIGNALS, LOSS_TRACE, AUGMENTED_MARGIN, *LABEL_SIGNALS, *POISON_SIGNALS})
+    assert sorted(made) == sorted(
+        {*SIGNALS, LOSS_TRACE, AUGMENTED_MARGIN, AVERAGED_MARGIN, *LABEL_SIGNALS, *POISON_SIGNALS}
+    )
 
 
 def test_an_unknown_signal_is_refused_by_name():
@@ -148,7 +159,12 @@ def test_what_cannot_be_recorded_in_training_is_refused_before_it(signals):
             yield Train(models=[0], signals=frozenset(signals))
 
     job = SimpleNamespace(
-        record_shape=(3,), spec=SimpleNamespace(train=None), recipes=(RECIPE,), labels=np.arange(10), n_classes=2
+        record_shape=(3,),
+        spec=SimpleNamespace(train=None),
+        recipes=(RECIPE,),
+        labels=np.arange(10),
+        n_classes=2,
+        release=None,
     )
     with pytest.raises(UnsupportedError, match=f"one signal can be recorded.*{min(signals)}") as caught:
         collect(Greedy(), job, DESIGN, executor=None)

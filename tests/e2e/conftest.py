@@ -1,6 +1,7 @@
 """Runs the real command, in this process or in a fresh one."""
 
 import contextlib
+import importlib.util
 import io
 import os
 import signal
@@ -89,3 +90,13 @@ def small(tmp_path_factory):
     run = Command(tmp_path_factory.mktemp("small"))
     run.inside("run", run.config(), "--out", "out", "--engine", "inline", "--quiet")
     return run.folder / "out"
+
+
+@pytest.fixture(scope="session")
+def sample():
+    """The module that builds reports by hand, for what looks at reports alone."""
+    path = Path(__file__).parents[1] / "report" / "sample_report.py"
+    spec = importlib.util.spec_from_file_location("sample_report", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -58,7 +58,9 @@ def run_line(line, folder):
 
 def run_script(body, folder):
     (folder / "block.py").write_text(body)
-    return run_here(lambda: runpy.run_path(str(folder / "block.py"), run_name="__main__") and None, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)  # as `python block.py` does: a block may import what another one wrote
+        return run_here(lambda: runpy.run_path(str(folder / "block.py"), run_name="__main__") and None, folder)
 
 
 def run_blocks(page, folder):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from privaudit.collect.augmented import AugmentedCollector
+from privaudit.collect.averaged import AveragedCollector
 from privaudit.errors import MissingSignalError, UndeclaredUseError, UnsupportedError
 from privaudit.games.declared import (
     SCORE_SIGNALS,
@@ -20,6 +21,7 @@ from privaudit.registry import create_attack
 from privaudit.scoring.signals import (
     AUGMENTED_CORRECT,
     AUGMENTED_MARGIN,
+    AVERAGED_MARGIN,
     LABEL_SIGNALS,
     LOSS_TRACE,
     NOISY_CORRECT,
@@ -157,8 +159,9 @@ def test_every_signal_of_the_toolkit_is_of_scores_or_of_labels():
     of_labels = {"correct", *LABEL_SIGNALS, *POISON_SIGNALS}
     assert of_labels & SCORE_SIGNALS == set()
     assert {AUGMENTED_CORRECT, NOISY_CORRECT} <= of_labels
-    assert of_labels | SCORE_SIGNALS == {*SIGNALS, LOSS_TRACE, AUGMENTED_MARGIN, *LABEL_SIGNALS, *POISON_SIGNALS}
-    assert AugmentedCollector().produces <= SCORE_SIGNALS
+    of_views = {AUGMENTED_MARGIN, AVERAGED_MARGIN}
+    assert of_labels | SCORE_SIGNALS == {*SIGNALS, LOSS_TRACE, *of_views, *LABEL_SIGNALS, *POISON_SIGNALS}
+    assert AugmentedCollector().produces | AveragedCollector().produces == of_views
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A realistic report, built by hand; every number can be overruled."""
 
+import dataclasses
+
 import numpy as np
 from scipy import stats
 
@@ -154,3 +156,91 @@ def sample_report(
             "coins": {"n_canaries": 3200, "secret": True},
         },
     )
+
+
+ARMS = {
+    "none": ("no defense", {"name": "none", "kind": "none", "settings": {}}, (1.0, 0.62), None),
+    "dp_sgd": (
+        "DP-SGD, noise 1.2",
+        {"name": "dp_sgd", "kind": "training", "settings": {"noise_multiplier": 1.2, "max_grad_norm": 1.0}},
+        (0.58, 0.55),
+        5.076,
+    ),
+    "clipping": (
+        "DP-SGD without noise",
+        {"name": "dp_sgd", "kind": "training", "settings": {"noise_multiplier": 0.0, "max_grad_norm": 1.0}},
+        (0.61, 0.56),
+        None,
+    ),
+    "top_k": ("top 1 of the outputs", {"name": "top_k", "kind": "output", "settings": {"k": 1}}, (1.0, 0.62), None),
+}
+ARM_SEPARATIONS = {
+    "none": (0.9, 0.5, 0.4),
+    "dp_sgd": (0.1, 0.03, 0.02),
+    "clipping": (0.12, 0.04, 0.03),
+    "top_k": (0.45, 0.4, 0.4),
+}
+HIDES = "“top 1 of the outputs” only hides scores: an attacker who sees labels alone finds as much as before."
+
+
+def arm_finding(arm):
+    title, named, (accuracy_in, accuracy_out), epsilon = ARMS[arm]
+    values = {"accuracy_in": accuracy_in, "accuracy_out": accuracy_out, "accuracy_population": accuracy_out - 0.01}
+    values["train_test_gap"] = accuracy_in - accuracy_out
+    fails = named["kind"] in ("none", "output")
+    params = {
+        "arm": arm,
+        "title": title,
+        **named,
+        "digest": DIGEST,
+        "claim_epsilon": epsilon,
+        "delta": epsilon and 1e-5,
+        "neighbouring": epsilon and "add_remove",
+        "claim_outcome": epsilon and "too_weak",
+        "policy": "fail" if fails else "pass",
+        "policy_failed": ["auc"] if fails else [],
+    }
+    metrics = tuple(Metric(name=name, value=value) for name, value in values.items())
+    return Finding(id=arm, method="defense", access=None, params=params, metrics=metrics)
+
+
+def arm_attack(arm, attack, separation, before=None):
+    found = attack_finding(attack, 0, separation=separation)
+    metrics = found.metrics
+    if before is not None:
+        less = metrics[0].value - before.metrics[0].value
+        ends = {"lower": less - 0.03, "upper": less + 0.03, "confidence": 0.95}
+        metrics = (*metrics, Metric(name="auc_difference", value=less, **ends, rule="two audits, descriptive"))
+    return Finding(
+        id=f"{arm}:{attack}-0",
+        method=attack,
+        access="label" if attack == "gap" else "score",
+        params={"arm": arm, "target": 0},
+        n_in=found.n_in,
+        n_out=found.n_out,
+        metrics=metrics,
+        estimates=(one_run_estimate(),) if attack == "lira" else (),
+    )
+
+
+def defense_section(arms=tuple(ARMS)):
+    """Return the comparison of a model without a defense, with two trainings and with one output filter."""
+    findings, first = [arm_finding(arm) for arm in arms], {}
+    for arm in arms:
+        for attack, separation in zip(("lira", "loss", "gap"), ARM_SEPARATIONS[arm], strict=True):
+            finding = arm_attack(arm, attack, separation, first.get(attack))
+            first.setdefault(attack, finding)
+            findings.append(finding)
+    notes = (HIDES,) if "top_k" in arms else ()
+    return Section(kind="defense", title="Before and after each defense", findings=tuple(findings), notes=notes)
+
+
+def compared_report(arms=tuple(ARMS), **changes):
+    """Return the report of a model without a guarantee, with its defenses."""
+    report = sample_report(**{"with_claim": False, "attacks": (), **changes})
+    if "attacks" not in changes:  # what the first arm's own report says
+        separations = zip(("lira", "loss", "gap"), ARM_SEPARATIONS[arms[0]], strict=True)
+        attacks = tuple(attack_finding(attack, 0, separation=separation) for attack, separation in separations)
+        section = dataclasses.replace(report.sections[0], findings=(*attacks, *report.sections[0].findings))
+        report = dataclasses.replace(report, sections=(section, *report.sections[1:]))
+    return dataclasses.replace(report, sections=(*report.sections, defense_section(arms)))

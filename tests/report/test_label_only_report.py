@@ -74,7 +74,7 @@ def test_a_rate_that_one_target_lacks_has_no_mean(with_labels):
 def test_pages_hold_table_and_figure_and_the_report_keeps_its_schema(with_labels):
     report = with_labels(targets=(0, 1))
     page, text = render_html(report), render_markdown(report)
-    assert page.count("<svg") == 3 and "What fewer queries reach" in page and "Scores that come in steps" in page
+    assert page.count("<svg") == 4 and "What fewer queries reach" in page and "Scores that come in steps" in page
     assert "LiRA: AUC 0.605 with 100" in page
     assert "What fewer queries reach" in text
     jsonschema.validate(json.loads(report_to_json(report)), report_json_schema())

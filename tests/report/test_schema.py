@@ -1,10 +1,11 @@
+import dataclasses
 import json
 import math
 
 import jsonschema
 import pytest
 
-from privaudit.report import report_to_dict, report_to_json
+from privaudit.report import report_from_dict, report_to_dict, report_to_json
 from privaudit.report.schema import report_json_schema
 
 
@@ -19,6 +20,16 @@ def validator():
 def test_real_output_is_valid(builder, validator, change):
     errors = validator.iter_errors(json.loads(report_to_json(builder.sample_report(**change))))
     assert [error.message for error in errors] == []
+
+
+def test_a_report_with_defenses_and_waivers_is_valid(builder, validator):
+    report = builder.compared_report(with_claim=True)
+    verdicts = tuple(dataclasses.replace(verdict, waiver="known (until 2027-01-01)") for verdict in report.verdicts)
+    content = json.loads(report_to_json(dataclasses.replace(report, verdicts=verdicts)))
+    assert [error.message for error in validator.iter_errors(content)] == []
+    assert content["schema_version"] == "1.2" and content["sections"][-1]["kind"] == "defense"
+    del content["verdicts"][0]["waiver"]  # as written before 1.2
+    assert report_from_dict(content).claim_verdict().waiver == ""
 
 
 @pytest.mark.parametrize(

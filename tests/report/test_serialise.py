@@ -185,7 +185,7 @@ def test_an_unknown_major_version_is_refused(builder, tmp_path, version):
 
 
 def test_a_report_of_the_first_minor_version_is_read(builder, tmp_path):
-    assert report_to_dict(builder.sample_report())["schema_version"] == "1.1"
+    assert report_to_dict(builder.sample_report())["schema_version"] == "1.2"
     change = _resealed(lambda content: content.update(schema_version="1.0"))
     assert load_report(_written(builder, tmp_path, change)).schema_version == "1.0"
 

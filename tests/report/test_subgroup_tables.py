@@ -128,7 +128,7 @@ def test_every_format_shows_the_section_and_names_are_inert(with_groups):
     page, text = render_html(report), render_markdown(report)
     for words in ("<h2>Who is at risk</h2>", "Groups of records", "Single records", "4711", "Do the attacks point"):
         assert words in page
-    assert "<script" not in page and "&lt;script&gt;" in page
+    assert page.count("<script") == 1 and "&lt;script&gt;" in page  # the page's own one
     assert "**Groups of records**" in text and "<script" not in text and "@you" not in text
     assert "4711" not in text and "4711" not in render_text(report)  # short formats name no records
     assert "2 of 3200 records" in render_text(report)

@@ -4,8 +4,10 @@ import math
 import pytest
 
 from privaudit.config import RecipeConfig
+from privaudit.config.reading import parse
 from privaudit.errors import ConfigError
 from privaudit.estimators.privacy_loss import pld_claim
+from privaudit.estimators.tradeoff import advantage_bound, tradeoff_bound
 from privaudit.training.recipe import resolve_recipe
 from privaudit.types import Neighbouring
 
@@ -98,3 +100,44 @@ def test_schedule_and_label_smoothing_enter_the_digest_and_the_control():
     control = recipe.without_privacy()
     assert (control.schedule, control.label_smoothing) == (recipe.schedule, 0.1)
     assert recipe.dp_sgd_params() == plain.dp_sgd_params()
+
+
+def test_noise_for_a_wanted_advantage_reaches_it():
+    recipe = resolve(steps=50, sample_rate=0.1, dp={"advantage": 0.1})
+    assert 0.099 < advantage_bound(params=recipe.dp_sgd_params(), neighbouring=Neighbouring.ADD_REMOVE) <= 0.1
+
+
+def test_noise_for_a_wanted_tpr_reaches_it():
+    recipe = resolve(epochs=5, batch_size=160, dp={"tpr": 0.05, "at": 0.01})
+    (tpr,) = tradeoff_bound([0.01], params=recipe.dp_sgd_params(), neighbouring=Neighbouring.ADD_REMOVE)
+    assert 0.0495 < tpr <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("dp", "key"),
+    [({"advantage": 1e-9}, "recipe.dp.advantage"), ({"tpr": 0.0100000001, "at": 0.01}, "recipe.dp.tpr")],
+)
+def test_a_risk_that_no_noise_reaches_names_the_key(dp, key):
+    with pytest.raises(ConfigError, match="no noise multiplier") as caught:
+        resolve(steps=100000, sample_rate=1.0, dp=dp)
+    assert caught.value.key == key
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dp", "words"),
+    [
+        ({}, "got none"),
+        ({"noise_multiplier": 1.0, "advantage": 0.1}, "got noise_multiplier and advantage"),
+        ({"epsilon": 1.0, "tpr": 0.1, "at": 0.01}, "got epsilon and tpr"),
+        ({"tpr": 0.1}, "at is missing"),
+        ({"noise_multiplier": 1.0, "at": 0.01}, "tpr is missing"),
+        ({"tpr": 0.01, "at": 0.01}, "tpr must lie above at"),
+        ({"advantage": 1.5}, "less than 1"),
+    ],
+)
+def test_the_noise_is_given_in_exactly_one_way(dp, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        parse(RecipeConfig, {"steps": 5, "sample_rate": 0.1, "dp": dp}, where="audit.yaml")
+    assert caught.value.key.startswith("dp")
+    assert "\n" not in str(caught.value)

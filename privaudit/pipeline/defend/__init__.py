@@ -1,0 +1,1 @@
+"""The same audit before and after each defense."""

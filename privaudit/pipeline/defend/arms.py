@@ -1,0 +1,148 @@
+"""What an audit with defenses is made of: one audit without, and one with each of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from privaudit.config import AuditConfig, parse
+from privaudit.config.defense import DefenseConfig
+from privaudit.config.params import MethodConfig
+from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.registry import create_defense
+
+ArmKind = Literal["none", "training", "output", "data"]
+PLAIN = "none"  # id and name of the arm without a defense
+# What an attacker who knows of an output filter does about it: ask often, or look at labels alone.
+ADAPTIVE_ATTACKS = ("averaged_lira", "gap", "noise")
+NOT_IN_MEMBERSHIP = "changes the training sets of worlds, and is for audits of kind: distribution"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One audit of a comparison.
+
+    Attributes:
+        id: what findings and its folder are called; ``none`` for the audit without a defense.
+        name: of the defense, or ``none``.
+        title: the same in words.
+        kind: what the defense changes: training, answers, or the training data.
+        settings: parameters of the defense.
+        config: the audit, with the defense in it.
+        folder: where it lies.
+    """
+
+    id: str
+    name: str
+    title: str
+    kind: ArmKind
+    settings: Mapping[str, Any]
+    config: AuditConfig
+    folder: Path
+
+
+def arms_of(config: AuditConfig) -> tuple[Arm, ...]:
+    """Return the audits of a comparison: the one without a defense first.
+
+    Args:
+        config: with ``defenses``; attacks as `with_adaptive_attacks` leaves them.
+
+    Raises:
+        ConfigError: if a defense or a parameter of it is unknown, or two arms have one id.
+        UnsupportedError: if a defense cannot serve this kind of audit.
+    """
+    ids = [PLAIN, *(defense.arm for defense in config.defenses)]
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        raise ConfigError(
+            f"every defense needs a name of its own in the report; more than one is called {twice[0]!r}. Give an id.",
+            key="defenses",
+        )
+    out = Path(config.out)
+    plain = Arm(id=PLAIN, name=PLAIN, title="no defense", kind="none", settings={}, config=config, folder=out)
+    return (plain, *(_arm(config, defense, out / "defenses" / defense.arm) for defense in config.defenses))
+
+
+def _arm(config: AuditConfig, defense: DefenseConfig, folder: Path) -> Arm:
+    built = create_defense(defense.name, defense.params)
+    kind = kind_of(built)
+    content = config.model_dump(mode="json")
+    content |= {"defenses": [], "out": str(folder)}
+    if kind == "training":
+        _refuse_released(config, defense)
+        content["recipe"] = built.change(content["recipe"])
+    else:
+        _answer_or_treat(content, config, defense, kind)
+    return Arm(
+        id=defense.arm,
+        name=defense.name,
+        title=defense.title or title_of(defense),
+        kind=kind,
+        settings=defense.params,
+        config=parse(AuditConfig, content, where=f"defenses.{defense.arm}"),
+        folder=folder,
+    )
+
+
+def kind_of(built: Any) -> ArmKind:
+    """Say what a defense changes.
+
+    Args:
+        built: the defense.
+    """
+    if hasattr(built, "change"):
+        return "training"
+    return "output" if hasattr(built, "release") else "data"
+
+
+def title_of(defense: DefenseConfig) -> str:
+    """Return a defense in words: its name and its parameters.
+
+    Args:
+        defense: as it stands in the config.
+
+    >>> title_of(DefenseConfig(name="top_k", params={"k": 3}))
+    'top k (k 3)'
+    """
+    shown = {name: value for name, value in defense.params.items() if not isinstance(value, dict)}
+    settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
+    name = {"dp_sgd": "DP-SGD"}.get(defense.name, defense.name.replace("_", " "))
+    return f"{name} ({settings})" if settings else name
+
+
+def _refuse_released(config: AuditConfig, defense: DefenseConfig) -> None:
+    if config.model.checkpoint is not None:
+        raise UnsupportedError(
+            f"defense {defense.arm} changes how a model is trained, and the released model is trained already. Compare output "
+            "filters, or leave model.checkpoint out."
+        )
+
+
+def _answer_or_treat(content: dict[str, Any], config: AuditConfig, defense: DefenseConfig, kind: ArmKind) -> None:
+    """Put an output filter or a change of the training data into the config of an arm."""
+    method = {"name": defense.name, "params": dict(defense.params)}
+    if config.kind == "distribution":
+        content["distribution"]["defense"] = method
+        return
+    if kind == "data":
+        raise UnsupportedError(f"defense {defense.name} {NOT_IN_MEMBERSHIP}; this one is of kind: {config.kind}.")
+    content["output"] = method
+
+
+def with_adaptive_attacks(config: AuditConfig) -> AuditConfig:
+    """Return the config with the attacks that an attacker who knows of an output filter would choose, in every arm.
+
+    Args:
+        config: of kind ``membership``; others, and those without an output filter among their defenses, stay as they are.
+    """
+    if config.kind != "membership" or not any(_filters(defense) for defense in config.defenses):
+        return config
+    names = [method.name for method in config.attacks]
+    wanted = [
+        name for name in ADAPTIVE_ATTACKS if name not in names and (config.access == "score" or name != "averaged_lira")
+    ]
+    return config.model_copy(update={"attacks": (*config.attacks, *(MethodConfig(name=name) for name in wanted))})
+
+
+def _filters(defense: DefenseConfig) -> bool:
+    return kind_of(create_defense(defense.name, defense.params)) == "output"

@@ -1,0 +1,108 @@
+"""The strongest attack of an arm, with an interval that holds although it was chosen on the target."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from privaudit.estimators import auc_interval
+from privaudit.estimators.rate_difference import square_and_add
+from privaudit.report.words import attack_text, metric_of
+from privaudit.types import Finding, Metric
+
+CONFIDENCE = 0.95
+LOW = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A difference with its interval.
+
+    Attributes:
+        value: the difference.
+        lower: lower end.
+        upper: upper end.
+    """
+
+    value: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strength:
+    """What the strongest attack reaches.
+
+    Attributes:
+        which: the attack in words.
+        value: its AUC, or accuracy in telling worlds apart.
+        lower: the largest of the lower ends of all attacks' intervals, which hold together.
+        upper: the largest of the upper ends.
+        tpr: its true positive rate at 1 % false alarms, if measured.
+        unit: ``record`` or ``model``.
+    """
+
+    which: str
+    value: float
+    lower: float
+    upper: float
+    tpr: float | None
+    unit: str
+
+    def less(self, other: "Strength") -> Change:
+        """Return this one less another, with an interval as if both were independent."""
+        lower, upper = square_and_add(self.value, (self.lower, self.upper), other.value, (other.lower, other.upper))
+        return Change(value=self.value - other.value, lower=lower, upper=upper)
+
+
+def strength_of(findings: Sequence[Finding], *, confidence: float = CONFIDENCE) -> Strength | None:
+    """Return what the strongest of some attacks reaches; the largest true value lies in the interval.
+
+    Args:
+        findings: attacks on one model, or on the models of worlds.
+        confidence: with which the intervals of all attacks hold together.
+    """
+    measured = [(found, metric) for found in findings if (metric := _headline(found)) is not None]
+    if not measured:
+        return None
+    share = 1 - (1 - confidence) / len(measured)
+    ends = [_interval(found, metric, share) for found, metric in measured]
+    best, metric = max(measured, key=lambda pair: pair[1].value or 0.0)
+    rate = metric_of(best.metrics, "tpr_at_fpr", LOW)
+    name = attack_text(best.method)
+    return Strength(
+        which=name if len(measured) == 1 else f"the strongest of {len(measured)} attacks ({name})",
+        value=float(metric.value or 0.0),
+        lower=max(low for low, _ in ends),
+        upper=max(high for _, high in ends),
+        tpr=None if rate is None else rate.value,
+        unit=best.unit,
+    )
+
+
+def _headline(found: Finding) -> Metric | None:
+    name = "accuracy" if found.unit == "model" else "auc"
+    return next((m for m in found.metrics if m.name == name and m.value is not None and m.lower is not None), None)
+
+
+def _interval(found: Finding, metric: Metric, confidence: float) -> tuple[float, float]:
+    if metric.name == "auc" and found.n_in and found.n_out:
+        return auc_interval(float(metric.value or 0.0), found.n_in, found.n_out, confidence=confidence)
+    return float(metric.lower or 0.0), float(metric.upper or 0.0)
+
+
+def change_of(arm: str, findings: Sequence[Finding], *, access: str | None = None) -> Change | None:
+    """Return how far the strongest attack on an arm is from the strongest one without a defense.
+
+    Args:
+        arm: its id.
+        findings: of the whole comparison.
+        access: only of attacks with this access, or ``None`` for all.
+    """
+    if not findings:
+        return None
+    after, before = (
+        strength_of(
+            [f for f in findings if f.params.get("arm") == one and f.access is not None and access in (None, f.access)]
+        )
+        for one in (arm, findings[0].params.get("arm"))
+    )
+    return None if after is None or before is None else after.less(before)
