@@ -23,6 +23,7 @@ def command(out: str, config: str | None, output_format: str, quiet: bool, debug
     from privaudit.config import load_config
     from privaudit.pipeline.analyse import analyse
     from privaudit.pipeline.stored import stored_config
+    from privaudit.pipeline.timings import stamp_again
     from privaudit.report.write import write_reports
     from privaudit.store.manifest import read_manifest
 
@@ -30,5 +31,6 @@ def command(out: str, config: str | None, output_format: str, quiet: bool, debug
     report = analyse(Path(out), changes=changes)
     formats = stored_config(read_manifest(Path(out) / "manifest.json"), changes).report.formats
     write_reports(report, Path(out), formats)
+    stamp_again(Path(out))
     show_report(report, output_format, out)
     return 0

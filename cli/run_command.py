@@ -55,4 +55,6 @@ def command(
             progress=progress,
         )
     show_report(report, output_format, settings.out)
-    return judge_and_show(report, rules, "text", err=output_format == "json") if rules else 0
+    if rules is None:
+        return 0
+    return judge_and_show(report, rules, "text", err=output_format == "json", folder=settings.out)

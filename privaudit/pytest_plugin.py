@@ -3,7 +3,7 @@
 Loaded by every pytest session where privaudit is installed, so nothing but pytest is imported before the fixture is called.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ OPTION, INI = "privaudit_policy", "privaudit_policy"
 REPORT, OUTCOME, DIGEST = "privaudit_report", "privaudit_outcome", "privaudit_digest"  # properties, in this order
 COLOURS = {"pass": "green", "inconclusive": "yellow"}
 
-_ITEM: pytest.StashKey[pytest.Item | None] = pytest.StashKey()
+_ITEM: pytest.StashKey[pytest.Item] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,17 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
     given = config.getoption(OPTION)
     if given:
         config.option.privaudit_policy = str(config.invocation_params.dir / given)
-    config.stash[_ITEM] = None
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Remember which test runs: a fixture of any scope may be the one that asks for the gate."""
     item.config.stash[_ITEM] = item
-    try:
-        return (yield)
-    finally:
-        item.config.stash[_ITEM] = None
 
 
 class PrivacyGate:
@@ -119,7 +114,7 @@ class PrivacyGate:
         raise ConfigError(f"policy must be a file, a mapping or a GatePolicy; got {type(given).__name__}.")
 
     def _record(self, name: str, outcome: str, digest: str) -> None:
-        item = self._config.stash[_ITEM]
+        item = self._config.stash.get(_ITEM, None)
         if item is not None:
             item.user_properties += [(REPORT, name), (OUTCOME, outcome), (DIGEST, digest)]
 

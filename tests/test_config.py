@@ -76,6 +76,8 @@ def test_every_default():
         "report": {"formats": ["html", "json", "md"], "audience": "internal"},
         "canaries": None,
         "distribution": None,
+        "output": None,
+        "defenses": [],
     }
     dp = DpConfig(noise_multiplier=1.0)
     assert (dp.epsilon, dp.max_grad_norm, dp.delta) == (None, 1.0, 1e-5)
@@ -88,11 +90,24 @@ def test_the_built_in_audit_is_the_documented_one():
     seed: 0
     device: auto
     out: privaudit-out
-    data:   {source: adult, n_records: 4000, label: income, id: null, groups: [sex, race], drop: []}
+    data:   {source: adult, n_records: 12000, label: income, id: null, groups: [sex, race], drop: []}
     model:  {build: mlp, params: {hidden: [128]}, train: null, checkpoint: null}
-    recipe: {steps: 100, sample_rate: 0.1, optimizer: {name: sgd, lr: 0.25, momentum: 0.9},
-             dp: {noise_multiplier: 1.2, max_grad_norm: 1.0, delta: 1.0e-5}}
-    design: {kind: paired, n_models: 80, targets: [0], population: 0.2}
+    recipe: {epochs: 40, batch_size: 64, optimizer: {name: adam, lr: 0.002}}
+    defenses:
+      - name: dp_sgd
+        title: DP-SGD
+        noise_multiplier: 1.2
+        max_grad_norm: 1.0
+        delta: 1.0e-5
+        recipe: &private {steps: 100, sample_rate: 0.1, optimizer: {name: sgd, lr: 0.25, momentum: 0.9}}
+      - name: dp_sgd
+        id: without_noise
+        title: DP-SGD without its noise
+        noise_multiplier: 0.0
+        max_grad_norm: 1.0
+        delta: 1.0e-5
+        recipe: *private
+    design: {kind: paired, n_models: 32, targets: [0], population: 0.2}
     access: score
     attacks: [{name: loss}, {name: lira}, {name: rmia}]
     estimators: [{name: one_run}]
@@ -192,7 +207,7 @@ def test_unknown_keys_that_look_like_types_are_named(key):
         ({"engine": {"workers": True}}, "engine.workers", "true and false"),
         ({"engine": {"memory_gb": float("inf")}}, "engine.memory_gb", "finite"),
         ({"engine": {"kind": "ray", "address": "10.0.0.1"}}, "engine.address", "host:port"),
-        ({"report": {"formats": ["pdf"]}}, "report.formats.0", "'html', 'json' or 'md'"),
+        ({"report": {"formats": ["pdf"]}}, "report.formats.0", "'html', 'json', 'md', 'junit', 'sarif' or 'card'"),
         ({"report": {"formats": []}}, "report.formats", "at least 1"),
         ({"report": {"audience": "all"}}, "report.audience", "'internal' or 'public'"),
         ({"model": {"params": {"x": float("nan")}}}, "model.params", "finite numbers"),

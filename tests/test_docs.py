@@ -16,7 +16,9 @@ import pytest
 
 from privaudit.cli.main import privaudit as command_group
 from privaudit.registry import list_methods
+from privaudit.report.first_screen import QUESTIONS
 from privaudit.report.methods import METHODS
+from privaudit.report.page_sections import TITLES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -184,6 +186,12 @@ def test_every_method_that_a_report_explains_has_a_section():
     found = sections()
     defenses = set() if (DOCS / IN_DEFENSES).exists() else set(names("defense"))
     assert [name for name in METHODS if name not in found and name not in defenses] == []
+
+
+def test_every_section_of_a_report_is_explained():
+    page = DOCS / "reading-a-report.md"
+    assert [title for _, title, _ in TITLES if title not in HEADING.findall(prose(page))] == []
+    assert [question for question, _ in QUESTIONS if question not in page.read_text()] == []
 
 
 @pytest.mark.slow

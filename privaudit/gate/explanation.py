@@ -5,10 +5,19 @@ from datetime import UTC, date, datetime
 
 from privaudit.gate.baseline_rules import BaselineRule
 from privaudit.gate.bounds import control_bound, is_proof, primary_bound
-from privaudit.gate.explanation_words import METHODS, QUANTITIES, REQUIREMENTS, SOURCES, THREE_WAY, WHAT_TO_DO
+from privaudit.gate.explanation_words import (
+    LEAK_LESS,
+    METHODS,
+    QUANTITIES,
+    REQUIREMENTS,
+    SOURCES,
+    THREE_WAY,
+    WHAT_TO_DO,
+)
 from privaudit.gate.limits import GateRule
 from privaudit.gate.metrics import measure
 from privaudit.gate.policy import GatePolicy
+from privaudit.gate.verdicts import what_would_suffice
 from privaudit.gate.waivers import GateWaiver, days_left
 from privaudit.types import AuditReport, Finding, Verdict
 from privaudit.types.report import GateResult
@@ -34,12 +43,12 @@ def explain(report: AuditReport, policy: GatePolicy, result: GateResult, *, toda
     waivers = {waiver.rule: waiver for waiver in policy.waivers}
     blocks = [_opening(report, policy)]
     for verdict in result.verdicts:
-        lines = [f"{_one_line(verdict.rule)}: {verdict.outcome}{', waived' if verdict.waiver else ''}"]
+        lines = [f"{verdict.rule}: {verdict.outcome}{', waived' if verdict.waiver else ''}"]
         lines += _about(report, policy, verdict, rules, comparisons)
-        lines += [f"Said: {_one_line(verdict.reason)}"]
-        lines += _to_pass(verdict, rules.get(verdict.rule), comparisons.get(verdict.rule))
+        lines += [f"Said: {verdict.reason}"]
+        lines += _to_pass(report, policy, verdict, rules.get(verdict.rule), comparisons.get(verdict.rule))
         lines += _waiver(verdict, waivers.get(verdict.rule), day)
-        blocks.append("\n  ".join(lines))
+        blocks.append("\n  ".join(map(_one_line, lines)))
     return "\n\n".join([*blocks, f"Outcome: {result.outcome}. {_one_line(result.reason)}"]) + "\n"
 
 
@@ -68,7 +77,7 @@ def _about(
 
 def _heads(metric: str, at: float | None, group: str | None) -> list[str]:
     what = QUANTITIES[metric] + ("" if at is None else f" Here at a false positive rate of {at:g}.")
-    what += f" Here of the group {_one_line(group)}." if group else ""
+    what += f" Here of the group {group}." if group else ""
     key = "group" if group else metric
     return [f"Looks at: {what}", f"Interval: {METHODS[key]}", f"Source: {SOURCES[key]}"]
 
@@ -113,13 +122,18 @@ def _shortened(lines: Sequence[str]) -> list[str]:
     return [*lines[:MOST_LINES], *([f"- and {rest} more"] if rest > 0 else [])]
 
 
-def _to_pass(verdict: Verdict, rule: GateRule | None, compared: BaselineRule | None) -> list[str]:
+def _to_pass(
+    report: AuditReport, policy: GatePolicy, verdict: Verdict, rule: GateRule | None, compared: BaselineRule | None
+) -> list[str]:
     if verdict.outcome == "pass":
         return []
     key = "baseline" if compared else rule.metric if rule else verdict.rule
-    advice = WHAT_TO_DO.get((key, verdict.outcome)) or WHAT_TO_DO.get(
-        ("measured", verdict.outcome) if rule else ("", "")
-    )
+    advice = WHAT_TO_DO.get((key, verdict.outcome))
+    if rule and not advice and verdict.outcome == "fail":
+        advice = LEAK_LESS
+    elif rule and not advice:
+        found = measure(report, rule, policy.confidence)
+        advice = f"an audit that measures it; {found.problem}." if found.problem else what_would_suffice(found, rule)
     return [f"To pass: {advice}"] if advice else []
 
 
@@ -127,7 +141,7 @@ def _waiver(verdict: Verdict, waiver: GateWaiver | None, today: date) -> list[st
     if waiver is None:
         return []
     unneeded = " It is not needed: the rule passes. Remove it." if verdict.outcome == "pass" else ""
-    return [f"Waiver: {_one_line(waiver.reason)}; {days_left(waiver, today)}.{unneeded}"]
+    return [f"Waiver: {waiver.reason}; {days_left(waiver, today)}.{unneeded}"]
 
 
 def _one_line(text: str) -> str:

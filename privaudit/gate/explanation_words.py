@@ -47,22 +47,20 @@ REQUIREMENTS = {
     "require.max_age_days": "the days since the audit was finished, from timings.json beside the report (a report holds no clock).",
 }
 
-_LEAK_LESS = "the model must leak less; a larger audit only makes the number surer."
+LEAK_LESS = "the model must leak less; a larger audit only makes the number surer."
 
 WHAT_TO_DO = {
     ("claim", "fail"): "look for the error in the training code or the accounting; more data do not mend it.",
     ("claim", "inconclusive"): "an audit that could have shown more than the claim, with a control that does.",
     ("claim_epsilon", "fail"): "train with a smaller epsilon, or mend what the audit contradicts.",
     ("claim_epsilon", "inconclusive"): "train with DP-SGD: without a claim there is nothing to limit.",
-    ("epsilon_lower", "fail"): _LEAK_LESS,
+    ("epsilon_lower", "fail"): LEAK_LESS,
     (
         "epsilon_lower",
         "inconclusive",
     ): "a claim at or below the limit, which an audit could have contradicted and did not.",
-    ("measured", "fail"): _LEAK_LESS,
-    ("measured", "inconclusive"): "what the last sentence above says.",
     ("baseline", "fail"): "the model must leak less, or, where that is accepted, the baseline must be a newer report.",
-    ("baseline", "inconclusive"): "what is said above.",
+    ("baseline", "inconclusive"): "audits of both models made in the same way, large enough to tell; see above.",
     ("require.ceiling", "inconclusive"): "a larger audit, as said above.",
     ("require.control", "inconclusive"): "a control that shows more than the claim, as said above.",
     ("require.max_age_days", "inconclusive"): "a fresh audit, with its timings.json beside report.json.",

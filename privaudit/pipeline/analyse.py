@@ -13,7 +13,6 @@ from privaudit.interfaces import Attack, AuditInputs, Estimator
 from privaudit.pipeline.canary_analyse import analyse_canaries
 from privaudit.pipeline.control import make_control
 from privaudit.pipeline.defend.analyse import with_defenses
-from privaudit.pipeline.defend.arms import with_adaptive_attacks
 from privaudit.pipeline.distribution.analyse import analyse_distribution, distribution_sections
 from privaudit.pipeline.findings import accuracy_finding, attack_finding, claim_finding, idle_models
 from privaudit.pipeline.looks import analysis_of, later_report, mark_reported, why_spoilt
@@ -77,10 +76,14 @@ def analyse(out: Path, *, changes: AuditConfig | None = None) -> AuditReport:
     manifest = read_manifest(folder.manifest)
     config = stored_config(manifest, changes)
     if config.defenses:
-        config = with_adaptive_attacks(config)
-        plain = _analyse_one(out, changes=config, config=config, manifest=manifest)
-        return with_defenses(plain, out, config, analyse_arm=lambda folder: analyse(folder, changes=config))
+        return with_defenses(out, config, has_changed=changes is not None, analyse_arm=_analyse_arm)
     return _analyse_one(out, changes=changes, config=config, manifest=manifest)
+
+
+def _analyse_arm(out: Path, changes: AuditConfig | None) -> AuditReport:
+    """One audit of a comparison, by its own config or by another."""
+    manifest = read_manifest(AuditFolder(out).manifest)
+    return _analyse_one(out, changes=changes, config=stored_config(manifest, changes), manifest=manifest)
 
 
 def _analyse_one(out: Path, *, changes: AuditConfig | None, config: AuditConfig, manifest: Manifest) -> AuditReport:

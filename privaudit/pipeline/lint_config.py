@@ -16,6 +16,7 @@ from privaudit.data.sources import check_source
 from privaudit.data.user_code import split_spec
 from privaudit.defenses.resampling import Resampling
 from privaudit.errors import ConfigError, PrivauditError
+from privaudit.pipeline.defend.arms import arms_of, kind_of, with_adaptive_attacks
 from privaudit.pipeline.distribution.methods import distribution_attacks
 from privaudit.pipeline.primary import check_guesses, check_primary, make_methods
 from privaudit.registry import (
@@ -73,7 +74,7 @@ def _method_checks(config: AuditConfig) -> Iterator[Check]:
     for defense in config.defenses:
         yield partial(_check_defense, defense.name, defense.params)
     if config.output is not None:
-        yield partial(create_defense, config.output.name, config.output.params)
+        yield partial(_check_output, config.output.name, config.output.params)
     if config.distribution is not None:
         for method in config.distribution.attacks:
             yield partial(create_distribution_attack, method.name, method.params)
@@ -85,11 +86,26 @@ def _check_defense(name: str, params: Mapping[str, Any]) -> None:
     create_defense(name, {"size": "varying", **params} if name == Resampling.name else params)  # worlds give the size
 
 
+def _check_output(name: str, params: Mapping[str, Any]) -> None:
+    if kind_of(create_defense(name, params)) != "output":
+        raise ConfigError(
+            f"output: {name} changes no answers. Put it under defenses (`privaudit list defenses`).", key="output"
+        )
+
+
 def _design_checks(config: AuditConfig) -> Iterator[Check]:
     if config.distribution is not None:
         yield partial(distribution_attacks, config.distribution, config.access)
     if config.kind == "membership":
         yield partial(_check_membership, config)
+    if config.defenses:
+        yield partial(_check_arms, config)
+
+
+def _check_arms(config: AuditConfig) -> None:
+    for arm in arms_of(with_adaptive_attacks(config)):
+        if arm.config.kind == "membership":
+            _check_membership(arm.config)
 
 
 def _check_membership(config: AuditConfig) -> None:

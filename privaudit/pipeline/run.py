@@ -1,8 +1,5 @@
 """The whole audit: plan, collect, analyse, write."""
 
-import json
-import platform
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
@@ -13,7 +10,6 @@ from privaudit.errors import ConfigError
 from privaudit.interfaces import ProgressHook
 from privaudit.pipeline.analyse import analyse
 from privaudit.pipeline.canary_play import play_canaries
-from privaudit.pipeline.defend.arms import with_adaptive_attacks
 from privaudit.pipeline.defend.train import train_arms
 from privaudit.pipeline.distribution.train import (
     check_folder,
@@ -23,9 +19,8 @@ from privaudit.pipeline.distribution.train import (
     train_worlds,
 )
 from privaudit.pipeline.members import collect_signals, prepare
-from privaudit.report.serialise import audit_digest
+from privaudit.pipeline.timings import Clock
 from privaudit.report.write import write_reports
-from privaudit.store.atomic import write_text
 from privaudit.store.folder import AuditFolder
 from privaudit.types import AuditReport
 
@@ -61,7 +56,7 @@ def run_audit(
             "privaudit.data.dataset_from_arrays(features, labels, name=...) makes one."
         )
     checked, folder_of_config = _read_config(config)
-    clock = _Clock()
+    clock = Clock()
     out = train_shadows(
         checked,
         dataset=dataset,
@@ -74,7 +69,7 @@ def run_audit(
     clock.lap("analyse")
     write_reports(report, out, checked.report.formats)
     clock.lap("report")
-    clock.write(AuditFolder(out).timings, checked, audit_digest(report))
+    clock.write(out, checked, report)
     return report
 
 
@@ -135,34 +130,7 @@ class _Options(TypedDict):
 
 def _read_config(config: AuditConfig | Mapping[str, Any] | str | Path | None) -> tuple[AuditConfig, Path | None]:
     if isinstance(config, AuditConfig):
-        return with_adaptive_attacks(config), None
+        return config, None
     if isinstance(config, Mapping):
-        return with_adaptive_attacks(parse(AuditConfig, dict(config), where="config")), None
-    return with_adaptive_attacks(load_config(config)), None if config is None else Path(config).parent
-
-
-class _Clock:
-    """Seconds per stage; the only place of an audit that looks at a clock."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        """Note the seconds since the last lap under a stage's name."""
-        now = time.perf_counter()
-        self._seconds[stage] = round(now - self._last, 3)
-        self._last = now
-
-    def write(self, path: Path, config: AuditConfig, digest: str) -> None:
-        """Write the laps, the date, the host and where things ran: all that no report may hold; and whose they are."""
-        content = {
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "audit_digest": digest,
-            "seconds": self._seconds,
-            "host": platform.node(),
-            "engine": config.engine.model_dump(),
-            "device": config.device,
-            "out": config.out,
-        }
-        write_text(path, json.dumps(content, indent=1) + "\n")
+        return parse(AuditConfig, dict(config), where="config"), None
+    return load_config(config), None if config is None else Path(config).parent

@@ -19,6 +19,7 @@ from privaudit.types import AuditReport, Finding, Metric
 DEFENSE = "defense"
 USEFUL = ("accuracy_population", "accuracy_out", "accuracy")
 MARKER_RADIUS = 4.5  # in points
+MAX_TITLE = 50  # letters of a name beside its point
 FAR = 16.0  # a name further from its point than this gets a line to it
 HEIGHTS = (2.9, 3.7, 4.5)  # inches of a panel, until every name has found a place
 
@@ -238,7 +239,7 @@ def _set_accuracies(axes: Axes, leaks: Sequence[Leak]) -> None:
 
 def _name_points(axes: Axes, panel: Panel, leaks: Sequence[Leak]) -> list[Mark]:
     """Write the names that find a place beside their points."""
-    texts = [axes.text(0, 0, clip(leak.title, MAX_NAME), fontsize=10) for leak in leaks]
+    texts = [axes.text(0, 0, clip(leak.title, MAX_TITLE), fontsize=10) for leak in leaks]
     to_points = axes.transData.transform
     places = [to_points((leak.accuracy, leak.value)) for leak in leaks]
     spots = [(float(x), float(y)) for x, y in places]

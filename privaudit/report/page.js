@@ -14,6 +14,7 @@
 .toggles button[aria-pressed="false"] { opacity: .75; text-decoration: line-through; background: none; border-style: dashed; }
 .tip { position: fixed; z-index: 9; max-width: min(20rem, 90vw); padding: .3rem .6rem; font-size: .85rem; color: var(--back); background: var(--ink); border-radius: .3rem; pointer-events: none; opacity: 0; overflow-wrap: anywhere; }
 .tip.shown { opacity: 1; }
+figure svg:focus-visible { outline-offset: -2px; }
 @media (prefers-reduced-motion: no-preference) { .tip { transition: opacity .12s; } }
 @media print { .toggles, .tip { display: none; } }`));
 
@@ -24,6 +25,8 @@
   for (const [name, value] of [["r", 7], ["fill", "none"], ["stroke", "currentColor"], ["stroke-width", 1.5]]) ring.setAttribute(name, value);
   ring.style.pointerEvents = "none";
 
+  const marks = new Map();
+  const visible = (svg) => marks.get(svg).filter((mark) => mark.group.style.display !== "none").map((mark) => mark.point);
   let now = null;
   const hide = () => { now = null; tip.classList.remove("shown"); tip.textContent = ""; ring.remove(); };
 
@@ -33,20 +36,20 @@
     ring.setAttribute("cx", point[0]);
     ring.setAttribute("cy", point[1]);
     svg.append(ring);
-    if (tip.textContent !== point[2]) tip.textContent = point[2];
+    // Points that lie on each other are read together.
+    const words = visible(svg).filter((other) => Math.hypot(other[0] - point[0], other[1] - point[1]) < 1.5).map((other) => other[2]);
+    const said = [...new Set(words)].join("; ");
+    if (tip.textContent !== said) tip.textContent = said;
     tip.classList.add("shown");
     const box = tip.getBoundingClientRect(), width = document.documentElement.clientWidth;
     tip.style.left = Math.max(4, Math.min(at.x + 12, width - box.width - 4)) + "px";
     tip.style.top = (at.y > box.height + 16 ? at.y - box.height - 12 : at.y + 14) + "px";
   };
 
-  const isShown = (group) => group.style.display !== "none";
-
   for (const svg of document.querySelectorAll("figure svg")) {
     const groups = [...svg.querySelectorAll("g.series")];
     if (!groups.length) continue;
-    const points = groups.flatMap((group) => JSON.parse(group.dataset.points).map((point) => ({ group, point })));
-    const visible = () => points.filter((entry) => isShown(entry.group)).map((entry) => entry.point);
+    marks.set(svg, groups.flatMap((group) => JSON.parse(group.dataset.points).map((point) => ({ group, point }))));
     // Browsers would show titles by themselves, and over the tip.
     for (const title of svg.querySelectorAll("title")) {
       const words = document.createElementNS(SVG, "desc");
@@ -60,7 +63,7 @@
     const move = (event) => {
       const to = svg.getScreenCTM();
       let best = null, least = 40;
-      for (const point of visible()) {
+      for (const point of visible(svg)) {
         const at = new DOMPoint(point[0], point[1]).matrixTransform(to);
         const far = Math.hypot(at.x - event.clientX, at.y - event.clientY);
         if (far < least) [best, least] = [point, far];
@@ -73,7 +76,7 @@
     svg.addEventListener("blur", hide);
     svg.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      const all = visible();
+      const all = visible(svg);
       if (event.key === "Escape") hide();
       if (!step || !all.length) return;
       event.preventDefault();
@@ -82,7 +85,7 @@
       show(svg, current);
     });
     svg.addEventListener("focus", () => {
-      const all = visible();
+      const all = visible(svg);
       if (all.length && svg.matches(":focus-visible")) show(svg, current = all.includes(current) ? current : all[0]);
     });
 

@@ -216,7 +216,7 @@ def other_tables(report: AuditReport) -> tuple[tuple[str, Table], ...]:
             (
                 finding.id,
                 finding.method,
-                metric.name,
+                metric.name.replace("_", " "),
                 "" if metric.at is None else f"{metric.at:g}",
                 metric_text(metric),
             )

@@ -12,6 +12,7 @@ import runpy
 import shlex
 import stat
 import subprocess
+import sys
 import traceback
 import warnings
 from pathlib import Path
@@ -63,6 +64,18 @@ def run_script(body, folder):
         return run_here(lambda: runpy.run_path(str(folder / "block.py"), run_name="__main__") and None, folder)
 
 
+def run_test_file(name, body, folder):
+    """A block that begins with the name of a test file is what pytest finds there."""
+    (folder / name).write_text(body)
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", name],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def run_blocks(page, folder):
     """Run a page's blocks in their order in one folder; return what each command or block gave."""
     done = {}
@@ -75,7 +88,8 @@ def run_blocks(page, folder):
                 assert line.startswith("$ "), f"a console block holds commands only: {line}"
                 done[line.removeprefix("$ ")] = run_line(line.removeprefix("$ "), folder)
         elif language == "python":
-            done[body] = run_script(body, folder)
+            test_file = re.match(r"# (test_\w+\.py)\n", body)
+            done[body] = run_test_file(test_file[1], body, folder) if test_file else run_script(body, folder)
         elif language == "yaml":
             name = re.match(r"# (\S+\.yaml)\n", body)
             assert name, "the first line of a yaml block names its file"
@@ -116,8 +130,16 @@ def test_every_block_of_the_docs_runs(page, tmp_path):
 
 @pytest.fixture
 def report(demo):
+    """Of the model without a defense, with the comparison."""
     run, out, _ = demo
     return json.loads((run.folder / out / "report.json").read_text())
+
+
+@pytest.fixture
+def private(demo):
+    """Of the model trained by DP-SGD."""
+    run, out, _ = demo
+    return json.loads((run.folder / out / "defenses/dp_sgd/report.json").read_text())
 
 
 def findings(report, kind="mia"):
@@ -134,33 +156,61 @@ def test_the_reports_are_there_and_follow_the_schema(demo, report):
     jsonschema.validate(report, printed)
 
 
-def test_the_folder_is_private_and_holds_every_model(demo):
+@pytest.mark.parametrize(("arm", "n_models"), [("", 32), ("defenses/dp_sgd", 40), ("defenses/without_noise", 40)])
+def test_folders_are_private_and_hold_every_model(demo, arm, n_models):
     run, out, _ = demo
-    folder = run.folder / out
+    folder = run.folder / out / arm
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert (folder / ".gitignore").read_text().strip() == "*"
-    assert len(list((folder / "models").glob("*.safetensors"))) == 88
+    assert len(list((folder / "models").glob("*.safetensors"))) == n_models
     for signal in ("logit_margin", "negative_loss", "correct"):
-        assert len(list((folder / "signals" / signal).glob("*.safetensors"))) == 88
+        assert len(list((folder / "signals" / signal).glob("*.safetensors"))) == n_models
+    for name in ("report.json", "report.html", "report.md"):
+        assert (folder / name).stat().st_size > 0
+    timings = json.loads((folder / "timings.json").read_text())
+    assert timings["audit_digest"] == json.loads((folder / "report.json").read_text())["audit_digest"]
 
 
-def test_claim_bound_control_and_verdict(report):
-    assert report["claim"]["epsilon"] == pytest.approx(5.08, abs=0.01)
-    assert (report["claim"]["delta"], report["claim"]["neighbouring"]) == (1e-5, "add_remove")
-    computed = {(e["method"], e["neighbouring"]): e for e in findings(report, "games")["claim"]["estimates"]}
-    assert computed["pld", "add_remove"]["upper"] == report["claim"]["epsilon"]
-    assert computed["pld", "replace_one"]["upper"] > computed["rdp", "add_remove"]["upper"] > report["claim"]["epsilon"]
+def test_claim_bound_control_and_verdict(private):
+    assert private["claim"]["epsilon"] == pytest.approx(5.08, abs=0.01)
+    assert (private["claim"]["delta"], private["claim"]["neighbouring"]) == (1e-5, "add_remove")
+    computed = {(e["method"], e["neighbouring"]): e for e in findings(private, "games")["claim"]["estimates"]}
+    assert computed["pld", "add_remove"]["upper"] == private["claim"]["epsilon"]
+    assert (
+        computed["pld", "replace_one"]["upper"] > computed["rdp", "add_remove"]["upper"] > private["claim"]["epsilon"]
+    )
     for name in ("gdp_clt", "last_iterate"):
         point = computed[name, "add_remove"]
-        assert (point["kind"], point["validity"]) == ("point", "heuristic") and point["upper"] < report["claim"][
+        assert (point["kind"], point["validity"]) == ("point", "heuristic") and point["upper"] < private["claim"][
             "epsilon"
         ]
-    (verdict,) = report["verdicts"]
-    assert (verdict["rule"], verdict["outcome"]) == ("claim", "too_weak")  # 3,200 canaries cannot reach the claim
-    assert verdict["numbers"]["ceiling"] < verdict["numbers"]["claim"]
+    (verdict,) = private["verdicts"]
+    assert (verdict["rule"], verdict["outcome"]) == ("claim", "too_weak")  # the control does not reach the claim
+    assert verdict["numbers"]["control_lower"] < verdict["numbers"]["claim"] < verdict["numbers"]["ceiling"]
     assert verdict["numbers"]["lower"] < verdict["numbers"]["claim"]
-    assert report["controls"][0]["n_models"] == 8
-    assert "records with coins" in verdict["reason"]
+    assert private["controls"][0]["n_models"] == 8
+    assert "stronger attack, more shadow models, or inserted canaries" in verdict["reason"]
+
+
+def test_the_comparison_of_the_demo(demo, report):
+    """The over-fitted model fails the shipped policy; DP-SGD is inside it, and its noise gets no credit for clipping."""
+    run, out, _ = demo
+    arms = {f["id"]: f for f in findings(report, "defense").values() if f["method"] == "defense"}
+    policies = {name: arm["params"]["policy"] for name, arm in arms.items()}
+    assert policies == {"none": "fail", "dp_sgd": "pass", "without_noise": "pass"}
+    assert arms["none"]["params"]["policy_failed"] == ["few members found", "small advantage over guessing"]
+    assert arms["dp_sgd"]["params"]["claim_epsilon"] == pytest.approx(5.08, abs=0.01)
+    assert arms["dp_sgd"]["params"]["claim_outcome"] == "too_weak"  # not contradicted
+    best = {
+        arm: max(m["value"] for f in findings(report, "defense").values() for m in f["metrics"]
+                 if f["params"]["arm"] == arm and m["name"] == "auc")
+        for arm in arms
+    }  # fmt: skip
+    assert best["none"] > 0.62 and max(best["dp_sgd"], best["without_noise"]) < 0.56
+    (section,) = [s for s in report["sections"] if s["kind"] == "defense"]
+    assert any("not shown that the noise lowered" in note for note in section["notes"])
+    for folder, code in ((out, 1), (f"{out}/defenses/dp_sgd", 0), (f"{out}/defenses/without_noise", 0)):
+        run.inside("gate", folder, code=code)
 
 
 def test_three_attacks_with_intervals_and_bounds(report):
@@ -178,22 +228,24 @@ def test_three_attacks_with_intervals_and_bounds(report):
         for metric in metrics.values():
             assert metric["lower"] <= metric["value"] <= metric["upper"]
             assert metric["rule"] and metric["confidence"] == 0.95
-        assert 0.45 < metrics["auc", None]["value"] < 0.65
+        assert 0.5 < metrics["auc", None]["value"] < 0.72
         (bound,) = finding["estimates"]
         assert bound["method"] == "one_run" and bound["validity"] == "valid"
-        assert bound["diagnostics"]["n_canaries"] == finding["n_in"] + finding["n_out"] == 3200
-        assert bound["diagnostics"]["n_guesses"] == 320
+        assert bound["diagnostics"]["n_canaries"] == finding["n_in"] + finding["n_out"] == 9600
+        assert bound["diagnostics"]["n_guesses"] == 960
 
 
-def test_the_model_has_utility(report):
-    accuracy = {m["name"]: m["value"] for m in findings(report)["target-0"]["metrics"]}
-    assert accuracy["accuracy_population"] > 0.80  # the most frequent class is .754
+def test_the_models_have_utility(report, private):
+    for one in (report, private):
+        accuracy = {m["name"]: m["value"] for m in findings(one)["target-0"]["metrics"]}
+        assert accuracy["accuracy_population"] > 0.80  # the most frequent class is .754
 
 
 def test_progress_and_summary(demo):
     _, _, result = demo
-    assert re.search(r"training: 88 of 88 models, \d+ s", result.stderr)
-    assert "too weak" in result.stdout and "Report: demo-out" in result.stdout
+    assert re.search(r"none: training: 32 of 32 models, \d+ s", result.stderr)
+    assert re.search(r"dp_sgd: training: 40 of 40 models, \d+ s", result.stderr)
+    assert "without its noise" in result.stdout and "Report: demo-out" in result.stdout
 
 
 def test_attacking_again_gives_the_same_bytes_and_on_stdout_the_report(demo):
@@ -227,10 +279,10 @@ def test_reports_hold_no_clock_no_host_and_no_path(demo):
         assert platform.node() == "" or len(platform.node()) < 4 or platform.node() not in text
 
 
-def test_the_gate_of_the_readme_is_inconclusive_as_it_says(demo):
+def test_the_gates_of_the_readme_say_what_it_says(demo):
     command, out, _ = demo
     policy = re.search(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)[1]
     (command.folder / "policy.yaml").write_text(policy)
-    result = command.inside("gate", out, "--policy", "policy.yaml", code=3)
+    result = command.inside("gate", f"{out}/defenses/dp_sgd", "--policy", "policy.yaml", code=3)
     assert "gate: inconclusive" in result.stdout
     assert "claim holds" in result.stdout

@@ -191,3 +191,17 @@ def test_the_installation_takes_the_actions_own_version_with_its_constraints(tmp
     what = wanted or f"--constraint {root}/constraints.txt {root}"
     assert made == f"-m venv {tmp_path}/privaudit-venv"
     assert installed == f"-m pip install --quiet --disable-pip-version-check {what}"
+
+
+def test_the_docs_name_what_is_there():
+    """The workflow and the hooks of docs/ci.md."""
+    page = (ROOT / "docs" / "ci.md").read_text()
+    blocks = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", page, re.DOTALL))
+    (job,) = yaml.safe_load(blocks["privacy.yaml"])["jobs"].values()
+    (gate,) = [step for step in job["steps"] if "actions/gate@" in step["uses"]]
+    assert gate["with"].keys() <= ACTION["inputs"].keys() and "report" in gate["with"]
+    assert set(re.findall(r"steps\.gate\.outputs\.([\w-]+)", blocks["privacy.yaml"])) <= ACTION["outputs"].keys()
+    assert all(f"`{name}`" in page for name in (*ACTION["inputs"], *ACTION["outputs"]))
+    hooks = {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
+    (repository,) = yaml.safe_load(blocks[".pre-commit-config.yaml"])["repos"]
+    assert {hook["id"] for hook in repository["hooks"]} == hooks

@@ -75,6 +75,13 @@ def test_what_does_not_pass_says_what_would(text):
         assert bool(is_passed) != ("To pass: " in block), block
 
 
+def test_an_open_limit_says_what_would_pass(text):
+    block = next(block for block in text.split("\n\n") if block.startswith("women"))
+    assert "To pass: an audit that measures it; the report holds no group sex=Female" in block
+    block = next(block for block in text.split("\n\n") if block.startswith("few found"))
+    assert re.search(r"To pass: If the rates stay, about [\d,]+ members and as many non-members", block)
+
+
 def test_long_lists_are_cut(sample):
     text = told(sample.sample_report(targets=tuple(range(20))), shipped_policy())
     assert "- and 48 more" in text

@@ -133,6 +133,16 @@ def test_other_attacks_are_not_compared(policy, made, changed, change, says):
     assert says in verdict.reason
 
 
+def test_attacks_that_were_set_otherwise_are_not_compared(policy, made):
+    new, old = (
+        made(0.6, config={"kind": "membership", "attacks": [{"name": "loss"}, {"name": "lira", "params": params}]})
+        for params in ({}, {"mode": "offline"})
+    )
+    assert compare(policy, new, new).outcome != "fail"
+    verdict = compare(policy, new, old)
+    assert verdict.outcome == "inconclusive" and "the parameters of lira in the audit's config differ" in verdict.reason
+
+
 def test_fitted_fractions_and_the_targets_number_do_not_matter(policy, made, changed):
     params = {"target": 7, "variance": "per_record", "offline_a": 0.31}
     old = changed(made(0.0, n=8000), finding=lambda _: {"params": params})

@@ -15,22 +15,27 @@ TITLE = "Before and after each defense"
 
 
 def with_defenses(
-    report: AuditReport, out: Path, config: AuditConfig, *, analyse_arm: Callable[[Path], AuditReport]
+    out: Path,
+    config: AuditConfig,
+    *,
+    has_changed: bool,
+    analyse_arm: Callable[[Path, AuditConfig | None], AuditReport],
 ) -> AuditReport:
     """Return the report of the audit without a defense with what each defense changed; each arm keeps a report of its own.
 
     Args:
-        report: of the audit without a defense.
-        out: its folder.
+        out: folder of the whole.
         config: with ``defenses``.
-        analyse_arm: from an arm's folder to its report.
+        has_changed: whether the arms are analysed by this config; else each by its own stored one.
+        analyse_arm: from an arm's folder and config, or ``None`` for its stored one, to its report.
     """
-    plain, *others = arms_of(config.model_copy(update={"out": str(out)}))
-    measured = [Measured(arm=plain, report=report)]
-    for arm in others:
-        found = analyse_arm(arm.folder)
-        write_reports(found, arm.folder, config.report.formats)
+    measured: list[Measured] = []
+    for arm in arms_of(config.model_copy(update={"out": str(out)})):
+        found = analyse_arm(arm.folder, arm.config if has_changed else None)
+        if measured:
+            write_reports(found, arm.folder, config.report.formats)
         measured.append(Measured(arm=arm, report=found))
     findings = defense_findings(measured, confidence=config.confidence)
     section = Section(kind="defense", title=TITLE, findings=findings, notes=comparison_notes(measured, findings))
-    return replace(report, sections=(*report.sections, section))
+    plain = measured[0].report
+    return replace(plain, sections=(*plain.sections, section))

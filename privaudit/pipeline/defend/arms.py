@@ -45,7 +45,7 @@ def arms_of(config: AuditConfig) -> tuple[Arm, ...]:
     """Return the audits of a comparison: the one without a defense first.
 
     Args:
-        config: with ``defenses``; attacks as `with_adaptive_attacks` leaves them.
+        config: with ``defenses``.
 
     Raises:
         ConfigError: if a defense or a parameter of it is unknown, or two arms have one id.
@@ -59,14 +59,16 @@ def arms_of(config: AuditConfig) -> tuple[Arm, ...]:
             key="defenses",
         )
     out = Path(config.out)
-    plain = Arm(id=PLAIN, name=PLAIN, title="no defense", kind="none", settings={}, config=config, folder=out)
+    open_to_all = with_adaptive_attacks(config)
+    plain = Arm(id=PLAIN, name=PLAIN, title="no defense", kind="none", settings={}, config=open_to_all, folder=out)
     return (plain, *(_arm(config, defense, out / "defenses" / defense.arm) for defense in config.defenses))
 
 
 def _arm(config: AuditConfig, defense: DefenseConfig, folder: Path) -> Arm:
     built = create_defense(defense.name, defense.params)
     kind = kind_of(built)
-    content = config.model_dump(mode="json")
+    # an attacker of trainings has nothing to average out, and his label-only attacks are dear
+    content = (with_adaptive_attacks(config) if kind == "output" else config).model_dump(mode="json")
     content |= {"defenses": [], "out": str(folder)}
     if kind == "training":
         _refuse_released(config, defense)
@@ -130,7 +132,7 @@ def _answer_or_treat(content: dict[str, Any], config: AuditConfig, defense: Defe
 
 
 def with_adaptive_attacks(config: AuditConfig) -> AuditConfig:
-    """Return the config with the attacks that an attacker who knows of an output filter would choose, in every arm.
+    """Return the config with the attacks that an attacker who knows of an output filter would choose.
 
     Args:
         config: of kind ``membership``; others, and those without an output filter among their defenses, stay as they are.

@@ -1,0 +1,198 @@
+"""What a comparison says, on reports built by hand."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from privaudit.config import AuditConfig, parse
+from privaudit.estimators import auc_interval
+from privaudit.pipeline.defend.arms import arms_of
+from privaudit.pipeline.defend.compare import Measured, defense_findings
+from privaudit.pipeline.defend.notes import comparison_notes
+from privaudit.pipeline.defend.strength import change_of, strength_of
+from privaudit.types import AuditReport, Finding, Metric, Neighbouring, PrivacyClaim, Section, Subject
+
+N = 4800
+PRIVATE = {"steps": 100, "sample_rate": 0.1}
+NOISY = {"name": "dp_sgd", "title": "DP-SGD", "noise_multiplier": 1.2, "recipe": PRIVATE}
+SILENT = {"name": "dp_sgd", "id": "silent", "noise_multiplier": 0.0, "recipe": PRIVATE}
+CLAIM = PrivacyClaim(epsilon=5.0, delta=1e-5, neighbouring=Neighbouring.ADD_REMOVE, accountant="pld")
+
+
+def attack(name, auc, *, access="score", target=0):
+    low, high = auc_interval(auc, N, N, confidence=0.95)
+    metrics = (
+        Metric(name="auc", value=auc, lower=low, upper=high, confidence=0.95),
+        Metric(name="tpr_at_fpr", at=0.01, value=0.02, lower=0.01, upper=0.03, confidence=0.95),
+    )
+    return Finding(
+        id=f"{name}-{target}", method=name, access=access, n_in=N, n_out=N, params={"target": target}, metrics=metrics
+    )
+
+
+def report_of(*attacks, claim=None, accuracy=0.8):
+    utility = Finding(id="target-0", method="accuracy", metrics=(Metric(name="accuracy_population", value=accuracy),))
+    section = Section(kind="mia", title="m", findings=(*attacks, utility))
+    return AuditReport(subject=Subject(name="s", model_digest="", data_digest=""), claim=claim, sections=(section,))
+
+
+def compared(defenses, *reports):
+    content = {"recipe": {"epochs": 4, "batch_size": 8}, "defenses": list(defenses)}
+    arms = arms_of(parse(AuditConfig, content, where="test"))
+    measured = [Measured(arm=arm, report=report) for arm, report in zip(arms, reports, strict=True)]
+    findings = defense_findings(measured, confidence=0.95)
+    return findings, comparison_notes(measured, findings)
+
+
+def the(notes, start):
+    found = [note for note in notes if note.startswith(start)]
+    assert len(found) == 1, notes
+    return found[0]
+
+
+def test_noise_gets_no_credit_for_what_the_same_recipe_does_without_it():
+    _, notes = compared(
+        [NOISY, SILENT],
+        report_of(attack("lira", 0.65)),
+        report_of(attack("lira", 0.52), claim=CLAIM),
+        report_of(attack("lira", 0.522)),
+    )
+    said = the(notes, "The same training without noise")
+    assert "not shown that the noise lowered" in said
+    assert "clipping and the other training recipe did" in said
+    assert "epsilon 5.00 at delta 1e-05" in said
+
+
+def test_noise_gets_credit_where_the_recipe_leaks_without_it():
+    _, notes = compared(
+        [NOISY, SILENT],
+        report_of(attack("lira", 0.65)),
+        report_of(attack("lira", 0.52), claim=CLAIM),
+        report_of(attack("lira", 0.62)),
+    )
+    assert "noise, too, lowered" in the(notes, "The same training without noise")
+
+
+def test_nothing_is_said_to_have_lowered_a_leak_that_did_not_fall():
+    _, notes = compared(
+        [NOISY, SILENT], *(report_of(attack("lira", 0.55), claim=claim) for claim in (None, CLAIM, None))
+    )
+    assert "recipe did" not in the(notes, "The same training without noise")
+
+
+@pytest.mark.parametrize(
+    "other", [{**SILENT, "max_grad_norm": 2.0}, {**SILENT, "recipe": {"steps": 50, "sample_rate": 0.1}}]
+)
+def test_only_a_twin_without_noise_tells_what_the_noise_did(other):
+    _, notes = compared([NOISY, other], *(report_of(attack("lira", 0.55)) for _ in range(3)))
+    assert "cannot say" in the(notes, "Whether the noise of DP-SGD")
+
+
+def filtered(before, after):
+    return compared([{"name": "top_k", "k": 1}], report_of(*before), report_of(*after))
+
+
+def test_a_filter_that_leaves_label_attacks_alone_only_hides_scores():
+    gap = attack("gap", 0.6, access="label")
+    _, notes = filtered([attack("lira", 0.8), gap], [attack("lira", 0.62), gap])
+    said = the(notes, "top k (k 1)")
+    assert "not shown to help against them: it hides scores" in said
+    assert "0.600 with the filter and 0.600 without it" in said
+
+
+def test_a_filter_that_helps_against_nothing_is_told_so():
+    gap = attack("gap", 0.6, access="label")
+    _, notes = filtered([attack("lira", 0.8), gap], [attack("lira", 0.8), gap])
+    assert "nor against attacks that see scores" in the(notes, "top k (k 1)")
+
+
+def test_averaged_queries_count_as_an_attack_on_scores():
+    """Noise that averages out hides nothing, although the attack that asks once is fooled."""
+    gap = attack("gap", 0.6, access="label")
+    before = [attack("lira", 0.8), attack("averaged_lira", 0.8), gap]
+    _, notes = filtered(before, [attack("lira", 0.55), attack("averaged_lira", 0.8), gap])
+    assert "nor against attacks that see scores" in the(notes, "top k (k 1)")
+
+
+def test_a_filter_that_lowers_label_attacks_is_told_so():
+    _, notes = filtered(
+        [attack("lira", 0.8), attack("gap", 0.65, access="label")],
+        [attack("lira", 0.6), attack("gap", 0.52, access="label")],
+    )
+    assert "lowers them, too" in the(notes, "top k (k 1)")
+
+
+def test_many_defenses_are_told_in_one_sentence():
+    decays = [{"name": "weight_decay", "id": f"w{n}", "title": f"decay {n}", "value": 0.1} for n in range(4)]
+    aucs = (0.65, 0.52, 0.65, 0.53, 0.66)
+    _, notes = compared(decays, *(report_of(attack("lira", auc)) for auc in aucs))
+    said = the(notes, "Of 4 defenses")
+    assert "2 lower the strongest attack" in said and "decay 0, decay 2" in said
+    _, notes = compared(decays, *(report_of(attack("lira", 0.65)) for _ in range(5)))
+    assert the(notes, "None of the 4 defenses")
+
+
+def test_differences_are_of_one_attack_and_hold_together():
+    findings, _ = compared(
+        [NOISY, SILENT],
+        report_of(attack("lira", 0.65), attack("loss", 0.55)),
+        report_of(attack("lira", 0.55), attack("loss", 0.5)),
+        report_of(attack("lira", 0.65), attack("new", 0.5)),
+    )
+    found = {f.id: next((m for m in f.metrics if m.name == "auc_difference"), None) for f in findings}
+    assert found["none:lira-0"] is None and found["silent:new-0"] is None
+    assert found["dp_sgd:lira-0"].value == pytest.approx(-0.10)
+    assert found["dp_sgd:loss-0"].value == pytest.approx(-0.05)
+    assert found["dp_sgd:lira-0"].confidence == pytest.approx(1 - 0.05 / 4)
+    assert found["silent:lira-0"].lower < 0 < found["silent:lira-0"].upper
+
+
+def test_arms_say_claim_and_policy():
+    findings, _ = compared([NOISY], report_of(attack("lira", 0.75)), report_of(attack("lira", 0.5), claim=CLAIM))
+    plain, noisy = (f.params for f in findings if f.method == "defense")
+    assert (plain["policy"], plain["claim_epsilon"]) == ("fail", None)
+    assert plain["policy_failed"] == ["small advantage over guessing"]
+    assert (noisy["claim_epsilon"], noisy["delta"], noisy["neighbouring"]) == (5.0, 1e-5, "add_remove")
+    assert noisy["policy"] != "fail"
+
+
+@pytest.mark.statistical
+def test_the_strongest_of_many_null_attacks_is_not_above_guessing():
+    """The interval of the strongest of ten attacks leaves out 0.5 in at most 5 % of the comparisons (bound at 1e-6)."""
+    from scipy import stats
+
+    rng = np.random.default_rng(5)
+    n, runs = 200, 2000
+    misses = 0
+    for _ in range(runs):
+        scores = rng.standard_normal((10, 2, n))
+        found = []
+        for place, (inside, outside) in enumerate(scores):
+            wins = stats.mannwhitneyu(inside, outside).statistic / n**2
+            low, high = auc_interval(wins, n, n, confidence=0.95)
+            metric = Metric(name="auc", value=wins, lower=low, upper=high)
+            found.append(Finding(id=f"a-{place}", method="a", n_in=n, n_out=n, metrics=(metric,)))
+        strength = strength_of(found)
+        misses += strength.lower > 0.5
+    assert misses <= stats.binom.ppf(1 - 1e-6, runs, 0.05)
+
+
+def test_nothing_measured_is_no_strength():
+    assert strength_of([]) is None
+    assert strength_of([dataclasses.replace(attack("lira", 0.6), metrics=())]) is None
+    assert change_of("x", []) is None
+
+
+def test_folders_of_arms_lie_in_the_audits_folder():
+    assert (
+        Path("o/defenses/top_k")
+        == arms_of(
+            parse(
+                AuditConfig,
+                {"recipe": {"epochs": 1, "batch_size": 8}, "out": "o", "defenses": [{"name": "top_k", "k": 1}]},
+                where="t",
+            )
+        )[1].folder
+    )
