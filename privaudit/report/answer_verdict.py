@@ -2,7 +2,7 @@
 
 import math
 
-from privaudit.report.defense_tables import arm_title, arms_of
+from privaudit.report.defense_tables import arm_title, arms_of, attacks_of_arm
 from privaudit.report.estimate_words import confidence_text
 from privaudit.report.sentences import REFUTED, claim_number, joint_confidence, lower_bound_text
 from privaudit.report.words import claimed_text, delta_text, epsilon_text
@@ -19,7 +19,7 @@ OUTCOMES = {
     "consistent": "nothing that was seen contradicts that",
     "too_weak": "the audit was too weak to tell",
 }
-OF_WORLDS = "; this audit asks what models tell about all their training records taken together"
+OF_WORLDS = "Nothing was promised: this audit asks what models tell about all their training records taken together."
 
 
 def verdict_answer(report: AuditReport) -> str:
@@ -99,16 +99,19 @@ def _sure(report: AuditReport) -> str:
 def _nothing_claimed(report: AuditReport) -> str:
     judged = [arm for arm in arms_of(report) if arm.params.get("claim_epsilon") is not None]
     if judged:
-        said = "; ".join(f"“{arm_title(arm)}” promises {_of_arm(arm)}" for arm in judged)
+        said = "; ".join(f"“{arm_title(arm)}” promises {_of_arm(report, arm)}" for arm in judged)
         return f"The model without a defense promises nothing; {said} (epsilon: {WHAT_EPSILON_IS})."
+    if not report.attacked() and report.findings("distribution"):
+        return OF_WORLDS
     bounds = [estimate.lower for _, estimate in report.primary_estimates()]
     shown = (
         f"; epsilon ({WHAT_EPSILON_IS}) is shown to be at least {epsilon_text(max(bounds), 'down')}" if bounds else ""
     )
-    about = "" if report.attacked() or not report.findings("distribution") else OF_WORLDS
-    return f"No privacy guarantee was claimed, so there is none to check{shown}{about}."
+    return f"No privacy guarantee was claimed, so there is none to check{shown}."
 
 
-def _of_arm(arm: Finding) -> str:
-    outcome = str(arm.params.get("claim_outcome"))
-    return f"an epsilon of at most {claimed_text(arm.params['claim_epsilon'])}, and {OUTCOMES.get(outcome, 'that was not judged')}"
+def _of_arm(report: AuditReport, arm: Finding) -> str:
+    said = OUTCOMES.get(str(arm.params.get("claim_outcome")), "that was not judged")
+    bounds = [estimate.lower for finding in attacks_of_arm(report, arm.id) for estimate in finding.estimates]
+    shown = f"at least {epsilon_text(max(bounds), 'down')} is shown, and " if bounds else "and "
+    return f"an epsilon of at most {claimed_text(arm.params['claim_epsilon'])}, {shown}{said}"

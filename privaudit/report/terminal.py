@@ -27,7 +27,7 @@ def render_text(report: AuditReport) -> str:
         *(f"{one.question}\n{wrapped(one.answer)}" for one in first_screen(report)),
         *defense_notes(report),
         _titled("Before and after each defense", defense_table(report)),
-        f"In exact terms: {headline(report)}",
+        f"In exact terms\n{wrapped(headline(report))}",
         what_would_suffice(report),
         *beside_membership(report),
         *warnings_of(report),
