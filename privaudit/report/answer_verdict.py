@@ -112,6 +112,8 @@ def _nothing_claimed(report: AuditReport) -> str:
 
 def _of_arm(report: AuditReport, arm: Finding) -> str:
     said = OUTCOMES.get(str(arm.params.get("claim_outcome")), "that was not judged")
-    bounds = [estimate.lower for finding in attacks_of_arm(report, arm.id) for estimate in finding.estimates]
-    shown = f"at least {epsilon_text(max(bounds), 'down')} is shown, and " if bounds else "and "
+    found = [(finding.method, e) for finding in attacks_of_arm(report, arm.id) for e in finding.estimates]
+    # The largest of several attacks' bounds was chosen on what it is about: it holds at no stated confidence.
+    is_one = len({(method, estimate.method) for method, estimate in found}) == 1
+    shown = f"at least {epsilon_text(max(e.lower for _, e in found), 'down')} is shown, and " if is_one else "and "
     return f"an epsilon of at most {claimed_text(arm.params['claim_epsilon'])}, {shown}{said}"

@@ -199,4 +199,6 @@ def test_worlds_before_and_after_each_defense(new_command, tmp_path):
         assert {"threshold_test", "kl"} <= set(arm)
         assert 0 <= arm["kl"]["accuracy", None]["value"] <= 1
     assert ("accuracy_difference", None) in found["label_noise"]["kl"]
-    assert any("tells two worlds apart" in note for note in notes)
+    assert notes[-1].startswith("Every attacker knows the defense")
+    page = (tmp_path / "worlds/report.html").read_text()
+    assert "label noise (share 0.2)" in page

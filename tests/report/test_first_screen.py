@@ -262,6 +262,18 @@ def test_a_comparison_names_what_each_defense_changes(builder):
     assert "with “DP-SGD, noise 1.2” 1.2 (0.25 to 2.4); with “DP-SGD without noise” 1.3" in said[1]
 
 
+def test_of_several_attacks_bounds_on_an_arm_none_is_picked(builder):
+    report = builder.compared_report(("none", "dp_sgd"))
+    section = report.sections[-1]
+    bound = (builder.one_run_estimate(lower=0.3),)
+    findings = tuple(
+        f if f.method in ("defense", "gap") else dataclasses.replace(f, estimates=bound) for f in section.findings
+    )
+    section = dataclasses.replace(section, findings=findings)
+    said = answers(dataclasses.replace(report, sections=(*report.sections[:-1], section)))[0]
+    assert "is shown" not in said and "at most 5.08, and the audit was too weak to tell" in said
+
+
 def test_many_defenses_are_told_as_a_range(builder):
     report = builder.compared_report()
     section = report.sections[-1]

@@ -8,7 +8,7 @@ from privaudit.estimators.rate_difference import square_and_add
 from privaudit.gate import judge, shipped_policy
 from privaudit.pipeline.defend.arms import Arm
 from privaudit.report import audit_digest
-from privaudit.types import AuditReport, EpsilonEstimate, Finding, Metric
+from privaudit.types import AuditReport, Finding, Metric
 
 UTILITY = ("accuracy_in", "accuracy_out", "accuracy_population", "train_test_gap")
 DIFFERENCES = {"auc": "auc_difference", "accuracy": "accuracy_difference"}
@@ -45,9 +45,12 @@ def defense_findings(measured: Sequence[Measured], *, confidence: float) -> tupl
     findings: list[Finding] = []
     for one in measured:
         findings.append(arm_finding(one))
+        carrying = {finding.id: estimate for finding, estimate in one.report.primary_estimates()}
         for attacked in attacks_of(one.report):
             before = first.get(_key(attacked)) if one is not measured[0] else None
-            findings.append(_attack_finding(one.arm, attacked, before, joint))
+            compared = _attack_finding(one.arm, attacked, before, joint)
+            bound = carrying.get(attacked.id)
+            findings.append(replace(compared, estimates=() if bound is None else (bound,)))
     return tuple(findings)
 
 
@@ -109,13 +112,8 @@ def _attack_finding(arm: Arm, found: Finding, before: Finding | None, confidence
         params={"arm": arm.id, **place},
         metrics=tuple(kept),
         roc=None,
-        estimates=_bounds(found),
         notes=(),
     )
-
-
-def _bounds(found: Finding) -> tuple[EpsilonEstimate, ...]:
-    return tuple(estimate for estimate in found.estimates if estimate.method == "one_run")[:1]
 
 
 def _differences(after: Finding, before: Finding, confidence: float) -> list[Metric]:

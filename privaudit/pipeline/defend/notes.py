@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from privaudit.pipeline.defend.arms import Arm
 from privaudit.pipeline.defend.compare import Measured, attacks_of
-from privaudit.pipeline.defend.strength import Strength, change_of, strength_of
-from privaudit.report.words import epsilon_text, percent_text
+from privaudit.pipeline.defend.strength import change_of, strength_of
+from privaudit.report.words import epsilon_text
 from privaudit.types import Finding
 
-LOW = 0.01  # false positive rate of the sentences
-EVERY_ARM = 3  # so many defenses are told one by one
+EVERY_ARM = 3  # so few defenses are read off a table at a glance
 LABEL_ATTACK, SCORE_ATTACK = "label", "score"
 UNDECIDED = (
     "Whether the noise of {title}, its clipping or another training recipe made the difference, this comparison cannot say: the "
@@ -26,47 +25,10 @@ def comparison_notes(measured: Sequence[Measured], findings: Sequence[Finding]) 
         findings: of the comparison, see `defense_findings`.
     """
     plain, *defended = measured
-    told = [_leak(plain, "Without a defense")]
-    if len(defended) <= EVERY_ARM:
-        told += [_leak(one, f"With {_named(one.arm)}") for one in defended]
-    else:
-        told.append(_overview(defended, findings))
+    told = [_overview(defended, findings)] if len(defended) > EVERY_ARM else []
     told += [text for one in defended for text in _of_dp_sgd(one, measured)]
     told += [text for one in defended if one.arm.kind == "output" for text in _of_filter(plain, one, findings)]
     return (*told, KNOWN)
-
-
-def _named(arm: Arm) -> str:
-    return arm.title
-
-
-def _leak(one: Measured, start: str) -> str:
-    found = strength_of(attacks_of(one.report))
-    if found is None:
-        return f"{start}, nothing was measured."
-    if found.unit == "model":
-        return f"{start}, {found.which} tells two worlds apart in {_between(found.value, found.lower, found.upper)} of the models."
-    rate = (
-        ""
-        if found.tpr is None
-        else f", and finds {percent_text(found.tpr)} of the members at {percent_text(LOW)} false alarms"
-    )
-    return f"{start}, {found.which} tells members from others with an AUC of {_number(found)}{rate}{_accuracy(one)}."
-
-
-def _number(found: Strength) -> str:
-    return f"{found.value:.3f} ({found.lower:.3f} to {found.upper:.3f}; 0.5 is guessing)"
-
-
-def _between(value: float, lower: float, upper: float) -> str:
-    return f"{percent_text(value)} ({percent_text(lower)} to {percent_text(upper)})"
-
-
-def _accuracy(one: Measured) -> str:
-    metrics = [m for f in one.report.findings("mia") if f.method == "accuracy" for m in f.metrics]
-    known = [m.value for m in metrics if m.name == "accuracy_population" and m.value is not None]
-    known = known or [m.value for m in metrics if m.name == "accuracy_out" and m.value is not None]
-    return "" if not known else f"; it classifies {percent_text(sum(known) / len(known))} of fresh records rightly"
 
 
 def _overview(defended: Sequence[Measured], findings: Sequence[Finding]) -> str:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 from privaudit.estimators import auc_interval
 from privaudit.estimators.rate_difference import square_and_add
-from privaudit.report.words import attack_text, metric_of
 from privaudit.types import Finding, Metric
 
 CONFIDENCE = 0.95
-LOW = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,19 +30,15 @@ class Strength:
     """What the strongest attack reaches.
 
     Attributes:
-        which: the attack in words.
         value: its AUC, or accuracy in telling worlds apart.
         lower: the largest of the lower ends of all attacks' intervals, which hold together.
         upper: the largest of the upper ends.
-        tpr: its true positive rate at 1 % false alarms, if measured.
         unit: ``record`` or ``model``.
     """
 
-    which: str
     value: float
     lower: float
     upper: float
-    tpr: float | None
     unit: str
 
     def less(self, other: "Strength") -> Change:
@@ -66,14 +60,10 @@ def strength_of(findings: Sequence[Finding], *, confidence: float = CONFIDENCE) 
     share = 1 - (1 - confidence) / len(measured)
     ends = [_interval(found, metric, share) for found, metric in measured]
     best, metric = max(measured, key=lambda pair: pair[1].value or 0.0)
-    rate = metric_of(best.metrics, "tpr_at_fpr", LOW)
-    name = attack_text(best.method)
     return Strength(
-        which=name if len(measured) == 1 else f"the strongest of {len(measured)} attacks ({name})",
         value=float(metric.value or 0.0),
         lower=max(low for low, _ in ends),
         upper=max(high for _, high in ends),
-        tpr=None if rate is None else rate.value,
         unit=best.unit,
     )
 
