@@ -1,6 +1,7 @@
 """What a defense does to the training sets and the answers of each side."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from privaudit.config.distribution import DistributionConfig
 from privaudit.data.dataset import Dataset
 from privaudit.data.world_layout import Treat
-from privaudit.defenses.base import OutputDefense, Release
+from privaudit.defenses.base import DataDefense, OutputDefense, Release, told
 from privaudit.defenses.resampled_counts import fixed_size
 from privaudit.defenses.resampling import Resampling
 from privaudit.errors import ConfigError, DataError
@@ -53,7 +54,13 @@ def defended_by(settings: DistributionConfig, data: Dataset, has_property: NDArr
     numbers = {TARGET: settings.n_records, SHADOW: settings.adversary.n_records or settings.n_records}
     by_role = {role: create_defense(settings.defense.name, _params(settings, n)) for role, n in numbers.items()}
     if isinstance(by_role[TARGET], OutputDefense):
-        return Defended(treat=None, output=by_role[TARGET].release, knows=knows)
+        return Defended(treat=None, output=partial(told, by_role[TARGET]), knows=knows)
+    if not isinstance(by_role[TARGET], DataDefense):
+        raise ConfigError(
+            f"distribution.defense takes what changes training sets or answers; {settings.defense.name} changes the recipe. Put it "
+            "under defenses (`privaudit defend`), or write the recipe so.",
+            key="distribution.defense",
+        )
 
     def treat(
         role: str, positions: NDArray[np.int64], rng: np.random.Generator
