@@ -39,7 +39,7 @@ distribution:
   control: false
   attacks: [threshold_test, kl]
 defenses:
-  - {name: resampling, size: varying}
+  - resampling
   - {name: label_noise, share: 0.2}
   - {name: temperature, value: 3}
 """
@@ -94,7 +94,7 @@ def test_top_k_hides_scores_from_nobody_who_looks_at_labels(report):
     for attack in ("gap", "noise"):
         assert found["top_k"][attack]["auc", None]["value"] == found["none"][attack]["auc", None]["value"]
         assert found["top_k"][attack]["auc_difference", None]["value"] == 0
-    assert any(note.startswith("top k (k 1): attacks that see labels alone") for note in notes)
+    assert any(note.startswith("Attacks that see labels alone") and "top k (k 1)" in note for note in notes)
 
 
 def test_noise_drawn_anew_averages_out(folder):

@@ -43,7 +43,7 @@ def compared(defenses, *reports):
     arms = arms_of(parse(AuditConfig, content, where="test"))
     measured = [Measured(arm=arm, report=report) for arm, report in zip(arms, reports, strict=True)]
     findings = defense_findings(measured, confidence=0.95)
-    return findings, comparison_notes(measured, findings)
+    return findings, comparison_notes(measured, findings, confidence=0.95)
 
 
 def the(notes, start):
@@ -59,9 +59,9 @@ def test_noise_gets_no_credit_for_what_the_same_recipe_does_without_it():
         report_of(attack("lira", 0.52), claim=CLAIM),
         report_of(attack("lira", 0.522)),
     )
-    said = the(notes, "The same training without noise")
+    said = the(notes, "The training of DP-SGD without its noise")
     assert "not shown that the noise lowered" in said
-    assert "clipping and the other training recipe did" in said
+    assert "by clipping and the other training recipe" in said
     assert "epsilon 5.00 at delta 1e-05" in said
 
 
@@ -72,14 +72,14 @@ def test_noise_gets_credit_where_the_recipe_leaks_without_it():
         report_of(attack("lira", 0.52), claim=CLAIM),
         report_of(attack("lira", 0.62)),
     )
-    assert "noise, too, lowered" in the(notes, "The same training without noise")
+    assert "noise lowered what" in the(notes, "The training of DP-SGD without its noise")
 
 
 def test_nothing_is_said_to_have_lowered_a_leak_that_did_not_fall():
     _, notes = compared(
         [NOISY, SILENT], *(report_of(attack("lira", 0.55), claim=claim) for claim in (None, CLAIM, None))
     )
-    assert "recipe did" not in the(notes, "The same training without noise")
+    assert "by clipping" not in the(notes, "The training of DP-SGD without its noise")
 
 
 @pytest.mark.parametrize(
@@ -91,47 +91,48 @@ def test_only_a_twin_without_noise_tells_what_the_noise_did(other):
 
 
 def filtered(before, after):
-    return compared([{"name": "top_k", "k": 1}], report_of(*before), report_of(*after))
+    return compared([{"name": "top_k", "k": 1}], report_of(*before), report_of(*after))[1]
 
 
 def test_a_filter_that_leaves_label_attacks_alone_only_hides_scores():
     gap = attack("gap", 0.6, access="label")
-    _, notes = filtered([attack("lira", 0.8), gap], [attack("lira", 0.62), gap])
-    said = the(notes, "top k (k 1)")
-    assert "not shown to help against them: it hides scores" in said
-    assert "0.600 with the filter and 0.600 without it" in said
+    notes = filtered([attack("lira", 0.8), gap], [attack("lira", 0.62), gap])
+    said = the(notes, "Attacks that see labels alone reach an AUC of 0.600 without a filter")
+    assert "not shown to help against them: top k (k 1) (0.600; 0.000, " in said
+    assert the(notes, "Hiding scores and no more, by these attacks: top k (k 1);")
 
 
 def test_a_filter_that_helps_against_nothing_is_told_so():
     gap = attack("gap", 0.6, access="label")
-    _, notes = filtered([attack("lira", 0.8), gap], [attack("lira", 0.8), gap])
-    assert "nor against attacks that see scores" in the(notes, "top k (k 1)")
+    notes = filtered([attack("lira", 0.8), gap], [attack("lira", 0.8), gap])
+    assert the(notes, "Not shown to help against attacks that see scores either: top k (k 1).")
 
 
 def test_averaged_queries_count_as_an_attack_on_scores():
     """Noise that averages out hides nothing, although the attack that asks once is fooled."""
     gap = attack("gap", 0.6, access="label")
     before = [attack("lira", 0.8), attack("averaged_lira", 0.8), gap]
-    _, notes = filtered(before, [attack("lira", 0.55), attack("averaged_lira", 0.8), gap])
-    assert "nor against attacks that see scores" in the(notes, "top k (k 1)")
+    notes = filtered(before, [attack("lira", 0.55), attack("averaged_lira", 0.8), gap])
+    assert the(notes, "Not shown to help against attacks that see scores either")
 
 
 def test_a_filter_that_lowers_label_attacks_is_told_so():
-    _, notes = filtered(
+    notes = filtered(
         [attack("lira", 0.8), attack("gap", 0.65, access="label")],
         [attack("lira", 0.6), attack("gap", 0.52, access="label")],
     )
-    assert "lowers them, too" in the(notes, "top k (k 1)")
+    assert "top k (k 1) (0.520; -0.130" in the(notes, "Attacks that see labels alone reach an AUC of 0.650")
+    assert len(notes) == 2
 
 
 def test_many_defenses_are_told_in_one_sentence():
     decays = [{"name": "weight_decay", "id": f"w{n}", "title": f"decay {n}", "value": 0.1} for n in range(4)]
-    aucs = (0.65, 0.52, 0.65, 0.53, 0.66)
-    _, notes = compared(decays, *(report_of(attack("lira", auc)) for auc in aucs))
+    _, notes = compared(decays, *(report_of(attack("lira", auc)) for auc in (0.65, 0.52, 0.65, 0.53, 0.75)))
     said = the(notes, "Of 4 defenses")
-    assert "2 lower the strongest attack" in said and "decay 0, decay 2" in said
+    assert "2 lower the strongest attack by more than chance (decay 0, decay 2) and 1 raise it (decay 3)" in said
+    assert said.endswith("the others are not shown to change it.")
     _, notes = compared(decays, *(report_of(attack("lira", 0.65)) for _ in range(5)))
-    assert the(notes, "None of the 4 defenses")
+    assert the(notes, "Of 4 defenses, none")
 
 
 def test_differences_are_of_one_attack_and_hold_together():
@@ -174,15 +175,15 @@ def test_the_strongest_of_many_null_attacks_is_not_above_guessing():
             low, high = auc_interval(wins, n, n, confidence=0.95)
             metric = Metric(name="auc", value=wins, lower=low, upper=high)
             found.append(Finding(id=f"a-{place}", method="a", n_in=n, n_out=n, metrics=(metric,)))
-        strength = strength_of(found)
+        strength = strength_of(found, confidence=0.95)
         misses += strength.lower > 0.5
     assert misses <= stats.binom.ppf(1 - 1e-6, runs, 0.05)
 
 
 def test_nothing_measured_is_no_strength():
-    assert strength_of([]) is None
-    assert strength_of([dataclasses.replace(attack("lira", 0.6), metrics=())]) is None
-    assert change_of("x", []) is None
+    assert strength_of([], confidence=0.9) is None
+    assert strength_of([dataclasses.replace(attack("lira", 0.6), metrics=())], confidence=0.9) is None
+    assert change_of("x", [], confidence=0.9) is None
 
 
 def test_folders_of_arms_lie_in_the_audits_folder():

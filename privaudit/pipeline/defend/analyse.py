@@ -36,6 +36,7 @@ def with_defenses(
             write_reports(found, arm.folder, config.report.formats)
         measured.append(Measured(arm=arm, report=found))
     findings = defense_findings(measured, confidence=config.confidence)
-    section = Section(kind="defense", title=TITLE, findings=findings, notes=comparison_notes(measured, findings))
+    notes = comparison_notes(measured, findings, confidence=config.confidence)
+    section = Section(kind="defense", title=TITLE, findings=findings, notes=notes)
     plain = measured[0].report
     return replace(plain, sections=(*plain.sections, section))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from privaudit.config import AuditConfig, parse
 from privaudit.config.defense import DefenseConfig
 from privaudit.config.params import MethodConfig
+from privaudit.defenses.resampling import Resampling
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.registry import create_defense
 
@@ -65,7 +66,7 @@ def arms_of(config: AuditConfig) -> tuple[Arm, ...]:
 
 
 def _arm(config: AuditConfig, defense: DefenseConfig, folder: Path) -> Arm:
-    built = create_defense(defense.name, defense.params)
+    built = _built(defense)
     kind = kind_of(built)
     # an attacker of trainings has nothing to average out, and his label-only attacks are dear
     content = (with_adaptive_attacks(config) if kind == "output" else config).model_dump(mode="json")
@@ -84,6 +85,12 @@ def _arm(config: AuditConfig, defense: DefenseConfig, folder: Path) -> Arm:
         config=parse(AuditConfig, content, where=f"defenses.{defense.arm}"),
         folder=folder,
     )
+
+
+def _built(defense: DefenseConfig) -> Any:
+    """Build a defense to see what it is; the size of re-sampled sets may be left to the plan of the audit, which knows the worlds."""
+    by_plan = {"size": "varying"} if defense.name == Resampling.name else {}
+    return create_defense(defense.name, {**by_plan, **defense.params})
 
 
 def kind_of(built: Any) -> ArmKind:
@@ -147,4 +154,4 @@ def with_adaptive_attacks(config: AuditConfig) -> AuditConfig:
 
 
 def _filters(defense: DefenseConfig) -> bool:
-    return kind_of(create_defense(defense.name, defense.params)) == "output"
+    return kind_of(_built(defense)) == "output"

@@ -7,8 +7,6 @@ from privaudit.estimators import auc_interval
 from privaudit.estimators.rate_difference import square_and_add
 from privaudit.types import Finding, Metric
 
-CONFIDENCE = 0.95
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -47,7 +45,7 @@ class Strength:
         return Change(value=self.value - other.value, lower=lower, upper=upper)
 
 
-def strength_of(findings: Sequence[Finding], *, confidence: float = CONFIDENCE) -> Strength | None:
+def strength_of(findings: Sequence[Finding], *, confidence: float) -> Strength | None:
     """Return what the strongest of some attacks reaches; the largest true value lies in the interval.
 
     Args:
@@ -79,19 +77,21 @@ def _interval(found: Finding, metric: Metric, confidence: float) -> tuple[float,
     return float(metric.lower or 0.0), float(metric.upper or 0.0)
 
 
-def change_of(arm: str, findings: Sequence[Finding], *, access: str | None = None) -> Change | None:
+def change_of(arm: str, findings: Sequence[Finding], *, confidence: float, access: str | None = None) -> Change | None:
     """Return how far the strongest attack on an arm is from the strongest one without a defense.
 
     Args:
         arm: its id.
         findings: of the whole comparison.
+        confidence: of the interval.
         access: only of attacks with this access, or ``None`` for all.
     """
     if not findings:
         return None
     after, before = (
         strength_of(
-            [f for f in findings if f.params.get("arm") == one and f.access is not None and access in (None, f.access)]
+            [f for f in findings if f.params.get("arm") == one and f.access is not None and access in (None, f.access)],
+            confidence=confidence,
         )
         for one in (arm, findings[0].params.get("arm"))
     )

@@ -1,0 +1,84 @@
+"""What a comparison says of output filters: which of them only hide scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from privaudit.pipeline.defend.compare import Measured
+from privaudit.pipeline.defend.strength import Change, change_of, strength_of
+from privaudit.report.words import signed_text
+from privaudit.types import Finding
+
+LABEL_ATTACK, SCORE_ATTACK = "label", "score"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filtered:
+    """What an output filter did to the strongest attack of each access.
+
+    Attributes:
+        title: of the arm.
+        value: AUC of the strongest attack that sees labels alone.
+        label: its change from the arm without a filter.
+        score: change of the strongest attack that sees scores, if there is one.
+    """
+
+    title: str
+    value: float
+    label: Change
+    score: Change | None
+
+    @property
+    def words(self) -> str:
+        """The filter with its numbers."""
+        change = self.label
+        return (
+            f"{self.title} ({self.value:.3f}; {signed_text(change.value)}, {signed_text(change.lower)} to "
+            f"{signed_text(change.upper)})"
+        )
+
+
+def filter_notes(measured: Sequence[Measured], findings: Sequence[Finding], *, confidence: float) -> list[str]:
+    """Return sentences on filters against label-only attacks, and on those that hide scores and nothing else.
+
+    Args:
+        measured: the arms, the one without a defense first.
+        findings: of the comparison.
+        confidence: of each interval.
+    """
+    found = [one for arm in measured[1:] if (one := _filtered(arm, findings, confidence)) is not None]
+    if not found:
+        return []
+    helped = [one for one in found if one.label.upper < 0]
+    others = [one for one in found if one not in helped]
+    hiding = [one.title for one in others if one.score is not None and one.score.upper < 0]
+    idle = [one.title for one in others if one.title not in hiding]
+    without = found[0].value - found[0].label.value
+    start = f"Attacks that see labels alone reach an AUC of {without:.3f} without a filter"
+    told = [f"{start}; {_list(helped)} lower{_s(helped)} that, too."] if helped else []
+    told += [f"{start}, and these are not shown to help against them: {_list(others)}."] if others else []
+    told += (
+        [f"Hiding scores and no more, by these attacks: {', '.join(hiding)}; the model keeps what it learned by heart."]
+        if hiding
+        else []
+    )
+    return told + ([f"Not shown to help against attacks that see scores either: {', '.join(idle)}."] if idle else [])
+
+
+def _filtered(one: Measured, findings: Sequence[Finding], confidence: float) -> Filtered | None:
+    if one.arm.kind != "output":
+        return None
+    of_arm = [f for f in findings if f.params.get("arm") == one.arm.id and f.unit == "record"]
+    label = strength_of([f for f in of_arm if f.access == LABEL_ATTACK], confidence=confidence)
+    change = change_of(one.arm.id, findings, confidence=confidence, access=LABEL_ATTACK)
+    if label is None or change is None:
+        return None
+    score = change_of(one.arm.id, findings, confidence=confidence, access=SCORE_ATTACK)
+    return Filtered(title=one.arm.title, value=label.value, label=change, score=score)
+
+
+def _list(filters: Sequence[Filtered]) -> str:
+    return ", ".join(one.words for one in filters)
+
+
+def _s(filters: Sequence[Filtered]) -> str:
+    return "s" if len(filters) == 1 else ""
