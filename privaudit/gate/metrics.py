@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from privaudit.estimators import advantage_interval, auc_interval, observed_advantage, tpr_interval
+from privaudit.estimators.expected_rate import accepted_by_lot, is_tied_at, untied_curve
+from privaudit.estimators.largest_advantage import WHOLE_BELOW
 from privaudit.gate.bounds import shared_confidence
 from privaudit.gate.distribution import accuracy_intervals, leaked_intervals
 from privaudit.gate.group_metrics import group_interval
@@ -66,6 +68,8 @@ def interval_of(finding: Finding, name: str, at: float | None, confidence: float
     if problem or metric is None or metric.value is None:
         return problem
     value, n_in, n_out = float(metric.value), int(finding.n_in or 0), int(finding.n_out or 0)
+    if name == "tpr_at_fpr" and at is not None and finding.roc is not None and _is_by_lot(finding.roc, at):
+        value = accepted_by_lot(finding.roc, at)
     compute: dict[str, Callable[[float], tuple[float, float]]] = {
         "auc": lambda times: auc_interval(value, round(times * n_in), round(times * n_out), confidence=confidence),
         "tpr_at_fpr": lambda times: _tpr_interval(_larger(finding.roc, times), at or 0.0, confidence),
@@ -112,8 +116,19 @@ def _larger(roc: RocCurve | None, times: float) -> RocCurve | None:
 
 
 def _tpr_interval(roc: RocCurve | None, fpr: float, confidence: float) -> tuple[float, float]:
-    """Read off the stored curve; without one nothing is known."""
-    return (0.0, 1.0) if roc is None else tpr_interval(roc, fpr, confidence=confidence)
+    """Read off the stored curve; without one nothing is known.
+
+    Of a block of equal scores that no threshold divides an attacker accuses some by lot. Were it only said that the rate lies
+    between both ends of the block, an attack of two scores would keep every audit open, however large.
+    """
+    if roc is None:
+        return 0.0, 1.0
+    return tpr_interval(untied_curve(roc) if _is_by_lot(roc, fpr) else roc, fpr, confidence=confidence)
+
+
+def _is_by_lot(roc: RocCurve, fpr: float) -> bool:
+    """Whether equal scores decide at a rate; of a longer curve points may have been left out, which is no block."""
+    return len(roc.fpr) < WHOLE_BELOW and is_tied_at(roc, fpr)
 
 
 def _advantage_interval(roc: RocCurve | None, confidence: float) -> tuple[float, float]:

@@ -144,6 +144,7 @@ def _policy(_: AuditReport, arm: Finding) -> str:
 
 COLUMNS: dict[str, tuple[str, float | None]] = {
     "right answers": ("accuracy", None),
+    "right answers less those without a defense": ("accuracy_difference", None),
     "AUC": ("auc", None),
     "AUC less that without a defense": (DIFFERENCE, None),
     "TPR at 0.1 % FPR": ("tpr_at_fpr", 0.001),

@@ -105,3 +105,12 @@ def test_models_are_shared_and_what_is_there_is_kept(tmp_path):
     share_models(tmp_path / "one", tmp_path / "two")
     found = {path.name: path.read_bytes() for path in (tmp_path / "two/models").iterdir()}
     assert found == {"00000.safetensors": b"a", "00001.safetensors": b"own"}
+
+
+def test_the_averaging_attack_is_as_strong_as_the_one_it_is_compared_with():
+    """Else a filter gets credit for the weaker variance of the attack that was added."""
+    lira = {"name": "lira", "variance": "pooled", "centre": "median"}
+    plain, filtered = arms_of(config_of({"name": "output_noise", "scale": 1.0}, attacks=["loss", lira]))
+    for arm in (plain, filtered):
+        added = next(method for method in arm.config.attacks if method.name == "averaged_lira")
+        assert added.params == {"variance": "pooled"}

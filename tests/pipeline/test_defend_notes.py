@@ -12,7 +12,7 @@ from privaudit.pipeline.defend.arms import arms_of
 from privaudit.pipeline.defend.compare import Measured, defense_findings
 from privaudit.pipeline.defend.notes import comparison_notes
 from privaudit.pipeline.defend.strength import change_of, strength_of
-from privaudit.types import AuditReport, Finding, Metric, Neighbouring, PrivacyClaim, Section, Subject
+from privaudit.types import AuditReport, Finding, Metric, Neighbouring, PrivacyClaim, Section, Subject, Verdict
 
 N = 4800
 PRIVATE = {"steps": 100, "sample_rate": 0.1}
@@ -32,10 +32,12 @@ def attack(name, auc, *, access="score", target=0):
     )
 
 
-def report_of(*attacks, claim=None, accuracy=0.8):
+def report_of(*attacks, claim=None, accuracy=0.8, outcome=None):
     utility = Finding(id="target-0", method="accuracy", metrics=(Metric(name="accuracy_population", value=accuracy),))
     section = Section(kind="mia", title="m", findings=(*attacks, utility))
-    return AuditReport(subject=Subject(name="s", model_digest="", data_digest=""), claim=claim, sections=(section,))
+    verdicts = () if outcome is None else (Verdict(rule="claim", outcome=outcome, numbers={}, reason=""),)
+    subject = Subject(name="s", model_digest="", data_digest="")
+    return AuditReport(subject=subject, claim=claim, sections=(section,), verdicts=verdicts)
 
 
 def compared(defenses, *reports):
@@ -197,3 +199,42 @@ def test_folders_of_arms_lie_in_the_audits_folder():
             )
         )[1].folder
     )
+
+
+def test_noise_with_which_more_leaks_is_told_so():
+    _, notes = compared(
+        [NOISY, SILENT],
+        report_of(attack("lira", 0.65)),
+        report_of(attack("lira", 0.60), claim=CLAIM),
+        report_of(attack("lira", 0.53)),
+    )
+    assert any("see more, not less" in note for note in notes)
+
+
+def test_a_guarantee_that_the_audit_contradicts_is_no_gift_of_the_noise():
+    _, notes = compared(
+        [NOISY, SILENT],
+        report_of(attack("lira", 0.65)),
+        report_of(attack("lira", 0.64), claim=CLAIM, outcome="violated"),
+        report_of(attack("lira", 0.65)),
+    )
+    said = " ".join(notes)
+    assert "contradicted by its own audit" in said and "What the noise gives" not in said
+
+
+def test_labels_that_give_nothing_away_tell_nothing_about_a_filter():
+    notes = filtered(
+        [attack("lira", 0.8), attack("gap", 0.505, access="label")],
+        [attack("lira", 0.6), attack("gap", 0.5, access="label")],
+    )
+    said = " ".join(notes)
+    assert "Hiding scores" not in said and "cannot tell which" in said
+
+
+def test_attacks_that_one_arm_alone_was_spared_do_not_count():
+    findings, _ = compared(
+        [NOISY],
+        report_of(attack("lira", 0.6), attack("noise", 0.8, access="label")),
+        report_of(attack("lira", 0.6), claim=CLAIM),
+    )
+    assert change_of("dp_sgd", findings, confidence=0.95).value == 0.0

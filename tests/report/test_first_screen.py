@@ -257,7 +257,8 @@ def test_a_comparison_names_what_each_defense_changes(builder):
     assert said[0].startswith(
         "The model without a defense promises nothing; “DP-SGD, noise 1.2” promises an epsilon of at most 5.08"
     )
-    assert ", at least 0.00 is shown, and the audit was too weak to tell" in said[0]
+    assert ", at least 0.00 is shown with 95 % confidence, and the audit was too weak to tell" in said[0]
+    assert "hold one by one; that of the model without a defense" in said[2]
     assert said[1].startswith("Without a defense, the best of 3 attacks (LiRA) finds 7.5 of 100")
     assert "with “DP-SGD, noise 1.2” 1.2 (0.25 to 2.4); with “DP-SGD without noise” 1.3" in said[1]
 

@@ -16,6 +16,7 @@ ArmKind = Literal["none", "training", "output", "data"]
 PLAIN = "none"  # id and name of the arm without a defense
 # What an attacker who knows of an output filter does about it: ask often, or look at labels alone.
 ADAPTIVE_ATTACKS = ("averaged_lira", "gap", "noise")
+SHARED = ("mode", "variance")  # of LiRA and averaged LiRA
 NOT_IN_MEMBERSHIP = "changes the training sets of worlds, and is for audits of kind: distribution"
 
 
@@ -150,7 +151,17 @@ def with_adaptive_attacks(config: AuditConfig) -> AuditConfig:
     wanted = [
         name for name in ADAPTIVE_ATTACKS if name not in names and (config.access == "score" or name != "averaged_lira")
     ]
-    return config.model_copy(update={"attacks": (*config.attacks, *(MethodConfig(name=name) for name in wanted))})
+    return config.model_copy(update={"attacks": (*config.attacks, *(_adaptive(name, config) for name in wanted))})
+
+
+def _adaptive(name: str, config: AuditConfig) -> MethodConfig:
+    """An attack that differs from what the config names in what it is added for, and in nothing else.
+
+    LiRA with one variance against averaged LiRA with another would give the filter credit for the weaker variance.
+    """
+    lira = next((method.params for method in config.attacks if method.name == "lira"), {})
+    shared = {key: lira[key] for key in SHARED if key in lira} if name == "averaged_lira" else {}
+    return MethodConfig(name=name, params=shared)
 
 
 def _filters(defense: DefenseConfig) -> bool:

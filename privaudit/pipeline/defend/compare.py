@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from privaudit.estimators import auc_interval, rate_interval
+from privaudit.estimators import accuracy_interval, auc_interval, rate_interval
 from privaudit.estimators.rate_difference import square_and_add
 from privaudit.gate import judge, shipped_policy
 from privaudit.pipeline.defend.arms import Arm
 from privaudit.report import audit_digest
-from privaudit.types import AuditReport, Finding, Metric
+from privaudit.types import AuditReport, ConfusionCounts, Finding, Metric
 
 UTILITY = ("accuracy_in", "accuracy_out", "accuracy_population", "train_test_gap")
+COUNTS = ("tp", "fn", "fp", "tn")
 DIFFERENCES = {"auc": "auc_difference", "accuracy": "accuracy_difference"}
 DIFFERENCE_RULE = (
     "this arm less the one without a defense; the interval is made from both intervals as if they were independent, which is too "
@@ -57,12 +58,14 @@ def defense_findings(measured: Sequence[Measured], *, confidence: float) -> tupl
 def attacks_of(report: AuditReport) -> tuple[Finding, ...]:
     """Return the findings of a report in which somebody guessed: membership, or the world that a model comes from.
 
+    The control of two equal worlds is no attack: there is nothing to find.
+
     Args:
         report: of one arm.
     """
     members = [one for one in report.findings("mia") if one.attacks_the_subject and one.method != "accuracy"]
     worlds = [one for one in report.findings("distribution") if any(m.name == "accuracy" for m in one.metrics)]
-    return tuple(one for one in (*members, *worlds) if one.access is not None)
+    return tuple(one for one in (*members, *worlds) if one.access is not None and not one.params.get("is_control"))
 
 
 def _key(finding: Finding) -> tuple[str, object]:
@@ -146,5 +149,8 @@ def _interval(finding: Finding, metric: Metric, confidence: float) -> tuple[floa
     n_in, n_out, value = int(finding.n_in or 0), int(finding.n_out or 0), float(metric.value or 0.0)
     if metric.name == "auc":
         return auc_interval(value, n_in, n_out, confidence=confidence)
+    if all(name in finding.params for name in COUNTS):  # right answers about each of two worlds
+        counts = ConfusionCounts(**{name: int(finding.params[name]) for name in COUNTS})
+        return accuracy_interval(counts, confidence=confidence)
     n = n_in + n_out
     return rate_interval(round(value * n), n, confidence=confidence)

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privaudit.pipeline.defend.compare import Measured
+from privaudit.pipeline.defend.compare import Measured, attacks_of
 from privaudit.pipeline.defend.strength import Change, change_of, strength_of
 from privaudit.report.words import signed_text
 from privaudit.types import Finding
 
 LABEL_ATTACK, SCORE_ATTACK = "label", "score"
+GUESSING = 0.5
+NOTHING_IN_LABELS = (
+    "Attacks that see labels alone are not shown to find anything without a filter (AUC {value:.3f}), so they cannot tell which "
+    "filters only hide scores."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,9 @@ def filter_notes(measured: Sequence[Measured], findings: Sequence[Finding], *, c
     found = [one for arm in measured[1:] if (one := _filtered(arm, findings, confidence)) is not None]
     if not found:
         return []
+    plain = strength_of([f for f in attacks_of(measured[0].report) if f.access == LABEL_ATTACK], confidence=confidence)
+    if plain is not None and plain.lower <= GUESSING:
+        return [NOTHING_IN_LABELS.format(value=plain.value)]
     helped = [one for one in found if one.label.upper < 0]
     others = [one for one in found if one not in helped]
     hiding = [one.title for one in others if one.score is not None and one.score.upper < 0]

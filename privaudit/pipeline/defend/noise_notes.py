@@ -57,15 +57,19 @@ def _credit(plain: Measured, one: Measured, twin: Measured, confidence: float) -
     )
     if difference.lower > 0:
         return f"{told}: noise lowered what these attacks see."
+    if difference.upper < 0:
+        return f"{told}: with the noise these attacks see more, not less."
     fell = silent.less(before).upper < 0
     rest = ", and it falls without the noise as well: by clipping and the other training recipe" if fell else ""
     return f"{told}: it is not shown that the noise lowered what these attacks see{rest}."
 
 
 def _promise(one: Measured) -> str:
-    claim = one.report.claim
+    claim, verdict = one.report.claim, one.report.claim_verdict()
     if claim is None:
         return ""
+    if verdict is not None and verdict.outcome == "violated":
+        return f"The guarantee that it claims, epsilon {epsilon_text(claim.epsilon, 'up')}, is contradicted by its own audit."
     return (
         f"What the noise gives is the guarantee, epsilon {epsilon_text(claim.epsilon, 'up')} at delta {claim.delta:g}, against every "
         "attack, also those that nobody tried."

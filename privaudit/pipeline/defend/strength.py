@@ -84,15 +84,17 @@ def change_of(arm: str, findings: Sequence[Finding], *, confidence: float, acces
         arm: its id.
         findings: of the whole comparison.
         confidence: of the interval.
-        access: only of attacks with this access, or ``None`` for all.
+        access: only of attacks with this access, or ``None`` for all. Attacks that were run on one of both alone do not count:
+            what is attacked by fewer would look better for it.
     """
     if not findings:
         return None
-    after, before = (
-        strength_of(
-            [f for f in findings if f.params.get("arm") == one and f.access is not None and access in (None, f.access)],
-            confidence=confidence,
-        )
+    ours, theirs = (
+        [f for f in findings if f.params.get("arm") == one and f.access is not None and access in (None, f.access)]
         for one in (arm, findings[0].params.get("arm"))
+    )
+    shared = {f.method for f in ours} & {f.method for f in theirs}
+    after, before = (
+        strength_of([f for f in some if f.method in shared], confidence=confidence) for some in (ours, theirs)
     )
     return None if after is None or before is None else after.less(before)
