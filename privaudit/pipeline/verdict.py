@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from privaudit.errors import ClaimError, UnsupportedError
 from privaudit.estimators import one_run_p_value
+from privaudit.report.words import epsilon_text
 from privaudit.types import Control, EpsilonEstimate, PrivacyClaim, Validity, Verdict
 
 MAX_SUGGESTED_RECORDS = 1_000_000
@@ -13,11 +14,11 @@ NO_CANARY_CONTROL = (
     "There is no control: the same game with noise 0 and the clip kept would show what this audit could have seen."
 )
 WEAK_CONTROL = (
-    "The positive control, trained without noise and clipping, was shown to leak only {reached:.2f} at least; a stronger "
+    "The positive control, trained without noise and clipping, was shown to leak only {reached} at least; a stronger "
     "attack, more shadow models, or inserted canaries would be needed."
 )
 WEAK_CANARY_CONTROL = (
-    "The control, trained without noise and with the clip kept, was shown to leak only {reached:.2f} at least; more canaries "
+    "The control, trained without noise and with the clip kept, was shown to leak only {reached} at least; more canaries "
     "or runs, or a stronger canary, would be needed."
 )
 
@@ -83,11 +84,13 @@ def _what_would_suffice(
     wants = []
     if ceiling <= claim.epsilon:
         more = _what_would_lift(claim, estimate, is_canary)
-        wants.append(f"The ceiling of {ceiling:.2f} does not reach the claim of {claim.epsilon:.2f}; {more}.")
+        wants.append(
+            f"The ceiling of {epsilon_text(ceiling, 'up')} does not reach the claim of {epsilon_text(claim.epsilon, 'up')}; {more}."
+        )
     if reached is None:
         wants.append(NO_CANARY_CONTROL if is_canary else NO_CONTROL)
     elif reached <= claim.epsilon:
-        wants.append((WEAK_CANARY_CONTROL if is_canary else WEAK_CONTROL).format(reached=reached))
+        wants.append((WEAK_CANARY_CONTROL if is_canary else WEAK_CONTROL).format(reached=epsilon_text(reached, "down")))
     return wants
 
 

@@ -6,7 +6,7 @@ from privaudit.report.defense_tables import arm_title, arms_of, attacks_of_arm
 from privaudit.report.estimate_words import confidence_text
 from privaudit.report.sentences import REFUTED, claim_number, joint_confidence, lower_bound_text
 from privaudit.report.words import claimed_text, delta_text, epsilon_text
-from privaudit.types import AuditReport, Finding, Neighbouring, PrivacyClaim, Verdict
+from privaudit.types import AuditReport, Finding, Neighbouring, PrivacyClaim, Validity, Verdict
 
 WHAT_EPSILON_IS = "how much one record can change what comes out; smaller is more private"
 ONE_RECORD = {
@@ -104,9 +104,9 @@ def _nothing_claimed(report: AuditReport) -> str:
     if not report.attacked() and report.findings("distribution"):
         return OF_WORLDS
     bounds = [estimate.lower for _, estimate in report.primary_estimates()]
-    shown = (
-        f"; epsilon ({WHAT_EPSILON_IS}) is shown to be at least {epsilon_text(max(bounds), 'down')}" if bounds else ""
-    )
+    proven = all(estimate.validity is Validity.VALID for _, estimate in report.primary_estimates())
+    said = "is shown to be" if proven else "seems, which is no guarantee, to be"
+    shown = f"; epsilon ({WHAT_EPSILON_IS}) {said} at least {epsilon_text(max(bounds), 'down')}" if bounds else ""
     return f"No privacy guarantee was claimed, so there is none to check{shown}."
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from privaudit.report.distribution_tables import distribution_sentences, distribution_warnings
 from privaudit.report.estimate_words import confidence_text
 from privaudit.report.words import attack_text, claim_text, epsilon_text, metric_of, percent_text
-from privaudit.types import AuditReport, EpsilonEstimate, Finding, PrivacyClaim, Verdict
+from privaudit.types import AuditReport, EpsilonEstimate, Finding, PrivacyClaim, Validity, Verdict
 from privaudit.types.report import ATTACKED
 
 LOW_RATE = 0.001
@@ -167,6 +167,8 @@ def joint_confidence(report: AuditReport) -> float:
 
 def _confidence(report: AuditReport) -> str:
     joint = joint_confidence(report)
+    if any(estimate.validity is not Validity.VALID for _, estimate in report.primary_estimates()):
+        return " (heuristic, at no stated confidence)"
     return f" with {confidence_text(joint)} confidence" if 0 < joint < 1 else ""
 
 

@@ -81,21 +81,27 @@ def who_sentences(report: AuditReport) -> tuple[str, ...]:
 
 def _group_sentence(groups: Sequence[Finding]) -> str:
     measured = [(f, _of(f, "tpr_difference"), _of(f, "tpr_difference_p")) for f in groups]
-    known = [(f, d.value, p.value) for f, d, p in measured if d and p and d.value is not None and p.value is not None]
+    known = [(f, d, p.value) for f, d, p in measured if d and p and d.value is not None and p.value is not None]
     if not known:
         return ""
-    more = [str(f.params["group"]) for f, difference, p in known if p <= LARGEST_P and difference > 0]
-    attack = attack_text(known[0][0].method)
-    if not more:
-        return (
-            f"No group of records was shown to be found more often by {attack}; {len(known)} of {len(groups)} were large "
-            "enough to test."
-        )
-    named = ", ".join(more[:MOST_NAMED]) + (f" and {len(more) - MOST_NAMED} more" if len(more) > MOST_NAMED else "")
+    different = [(str(f.params["group"]), d) for f, d, p in known if p <= LARGEST_P and (d.value or 0.0) > 0]
+    more = [name for name, difference in different if (difference.lower or 0.0) > 0]
+    open_ones = [name for name, _ in different if name not in more]
+    attack, tested = attack_text(known[0][0].method), f"{len(known)} of {len(groups)} were large enough to test"
+    if more:
+        said = f"{attack} finds more members in {_named(more)}: the interval of the difference is above 0 ({tested}).{_accused(groups, more)}"
+    else:
+        said = f"No group of records was shown to be found more often by {attack}; {tested}."
+    if not open_ones:
+        return said
     return (
-        f"{attack} finds more members in {named}, and outcomes there are shown to be distributed differently from the rest's "
-        f"({len(known)} of {len(groups)} groups were large enough to test).{_accused(groups, more)}"
+        f"{said} In {_named(open_ones)} outcomes are distributed differently from the rest's, but it is not shown that more members "
+        "are found."
     )
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
 def _accused(groups: Sequence[Finding], names: Sequence[str]) -> str:

@@ -80,3 +80,8 @@ def test_a_report_without_defenses_has_none_of_it(builder):
     assert arms_of(report) == [] and defense_notes(report) == ()
     assert not defense_table(report).rows and not defense_attack_table(report).rows
     assert "defense" not in render_html(report).split("<body>")[1].split("<script>")[0]
+
+
+def test_the_page_of_a_comparison_says_whose_the_sections_are(builder):
+    said = "What follows is about the model without a defense"
+    assert said in render_html(builder.compared_report()) and said not in render_html(builder.sample_report())

@@ -8,8 +8,9 @@ import pytest
 from privaudit.report.answer_leak import attacks_on_subject, strongest
 from privaudit.report.first_screen import QUESTIONS, first_screen
 from privaudit.report.html import render_html
+from privaudit.report.sentences import headline
 from privaudit.report.terminal import render_text
-from privaudit.types import AuditReport, Finding, Metric, Section, Subject, Verdict
+from privaudit.types import AuditReport, Finding, Metric, Section, Subject, Validity, Verdict
 
 LONGEST = 420  # letters that fit the first screen of a desktop four times over
 JARGON = re.compile(
@@ -286,6 +287,26 @@ def test_many_defenses_are_told_as_a_range(builder):
         report, sections=(*report.sections[:-1], dataclasses.replace(section, findings=(*section.findings, *arms)))
     )
     assert "; with the 7 defenses, 1.2 to 7.5 (each has its row below)" in answers(report)[1]
+
+
+def test_a_heuristic_bound_is_not_called_shown(builder):
+    report = builder.sample_report(with_claim=False)
+    assert "is shown to be at least" in answers(report)[0]
+    sections = tuple(
+        dataclasses.replace(
+            section,
+            findings=tuple(
+                dataclasses.replace(
+                    f, estimates=tuple(dataclasses.replace(e, validity=Validity.HEURISTIC) for e in f.estimates)
+                )
+                for f in section.findings
+            ),
+        )
+        for section in report.sections
+    )
+    doubtful = dataclasses.replace(report, sections=sections)
+    assert "is shown" not in answers(doubtful)[0] and "no guarantee" in answers(doubtful)[0]
+    assert "95 % confidence" not in headline(doubtful) and "heuristic" in headline(doubtful)
 
 
 def test_the_page_and_the_terminal_begin_with_the_answers(builder):

@@ -24,7 +24,7 @@ from privaudit.types import Finding, Metric, Section
 HOSTILE = '<script>alert("x")</script>|`y` @you $\\frac{1}{2}$'
 
 
-def group(name, tpr=0.02, difference=0.01, p=1.0, fpr=0.005):
+def group(name, tpr=0.02, difference=0.01, p=1.0, fpr=0.005, lowest=-0.02):
     ends = {"lower": 0.001, "upper": 0.09, "confidence": 0.95}
     return Finding(
         id=f"lira-{name}",
@@ -36,7 +36,7 @@ def group(name, tpr=0.02, difference=0.01, p=1.0, fpr=0.005):
             Metric(name="group_auc", value=0.55, lower=0.4, upper=0.7),
             Metric(name="group_tpr", at=0.01, value=tpr, **ends),
             Metric(name="group_fpr", at=0.01, value=fpr, lower=fpr / 1.5, upper=fpr * 1.5, confidence=0.95),
-            Metric(name="tpr_difference", at=0.01, value=difference, lower=-0.02, upper=0.03),
+            Metric(name="tpr_difference", at=0.01, value=difference, lower=lowest, upper=0.03),
             Metric(name="tpr_difference_p", at=0.01, value=p),
         ),
     )
@@ -90,11 +90,16 @@ def test_the_tables_say_what_was_measured(with_groups):
 
 
 def test_the_sentences_name_groups_that_are_found_more_often_and_count_records(with_groups):
-    more = group("sex=Male", p=0.004)
+    more = group("sex=Male", p=0.004, lowest=0.002)
     assert who_sentences(with_groups(more, group("sex=Female"), records()))[0] == (
-        "LiRA finds more members in sex=Male, and outcomes there are shown to be distributed differently from the rest's "
-        "(2 of 2 groups were large enough to test)."
+        "LiRA finds more members in sex=Male: the interval of the difference is above 0 (2 of 2 were large enough to test)."
     )
+    held = who_sentences(with_groups(group("sex=Male", p=0.004)))[0]  # a small p, and an interval that holds 0
+    assert held.startswith("No group of records was shown to be found more often by LiRA") and held.endswith(
+        "In sex=Male outcomes are distributed differently from the rest's, but it is not shown that more members are found."
+    )
+    both = who_sentences(with_groups(more, group("label=1", p=0.004)))[0]
+    assert "more members in sex=Male:" in both and " In label=1 outcomes are distributed differently" in both
     assert (
         who_sentences(with_groups(more, records()))[2]
         == "Shown to be at risk, each judged by itself: 2 of 3200 records."
@@ -109,9 +114,9 @@ def test_the_sentences_name_groups_that_are_found_more_often_and_count_records(w
     note = who_sentences(with_groups(more, records()))[1]
     assert "at the threshold that was used; the threshold's own error is not in the interval" in note
     assert "distributed differently, not that their rate is another" in note
-    too = who_sentences(with_groups(group("sex=Male", p=0.004, fpr=0.02)))[0]
+    too = who_sentences(with_groups(group("sex=Male", p=0.004, fpr=0.02, lowest=0.002)))[0]
     assert too.endswith("In these false alarms are more frequent, too.")
-    unsure = who_sentences(with_groups(group("sex=Male", p=0.004, fpr=0.012)))[0]
+    unsure = who_sentences(with_groups(group("sex=Male", p=0.004, fpr=0.012, lowest=0.002)))[0]
     assert "false alarms" not in unsure  # .008 to .018 holds the .01 of all
 
 
