@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from privaudit.report.answer_leak import RECORDS, attacks_on_subject, nouns_of
 from privaudit.report.canary_words import is_independent
-from privaudit.report.defense_tables import arms_of
 from privaudit.report.distribution_tables import control_findings, distribution_findings, outcome_of_worlds
 from privaudit.report.estimate_words import confidence_text
 from privaudit.report.sentences import claim_number, joint_confidence
@@ -32,9 +31,6 @@ def _bound(report: AuditReport) -> str:
     if not bounds:
         return "No bound on epsilon was made"
     what = "The bound on epsilon is" if len(bounds) == 1 else f"The bounds on epsilon of all {len(bounds)} models are"
-    if len(arms_of(report)) > 1:  # the first screen shows the arms' bounds; what follows is about one of them
-        largest = epsilon_text(max(estimate.lower for estimate in bounds), "down")
-        what = f"Bounds on epsilon of several arms hold one by one; that of the model without a defense, at least {largest}, is"
     joint = joint_confidence(report)
     if any(estimate.validity is not Validity.VALID for estimate in bounds):
         sure = f"{str(bounds[0].validity).replace('_', ' ')}, which is no guarantee"
