@@ -353,7 +353,7 @@ def test_files_that_are_no_config(tmp_path, text, words):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(ConfigError, match=r"no such file. `privaudit init`"):
+    with pytest.raises(ConfigError, match=r"no such file; docs/gate.md shows a policy, `privaudit init`"):
         load_config(tmp_path / "absent.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path)

@@ -62,7 +62,9 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file. `privaudit init` writes one to start from.") from None
+        raise ConfigError(
+            f"{path}: no such file; docs/gate.md shows a policy, `privaudit init` writes a config."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error}).") from None
     except yaml.YAMLError as error:

@@ -42,7 +42,7 @@ def claim_outcome(report: AuditReport, confidence: float) -> tuple[str, dict[str
     if bound.lower > claim:
         return "violated", numbers, f"epsilon >= {bound.lower:.4g} is above the claim of {claim:.4g}."
     if not bound.ceiling > claim:
-        reason = f"The ceiling {bound.ceiling:.4g} does not pass the claim of {claim:.4g}: more canaries are needed."
+        reason = f"The ceiling {bound.ceiling:.4g} does not pass the claim of {claim:.4g}."
         return "too_weak", numbers, f"{reason} {ceiling_words(report, claim, confidence)}"
     if control.problem or not control.lower > claim:
         reason = f"No verdict without a control that passes the claim of {claim:.4g}: {control_words(control)}."

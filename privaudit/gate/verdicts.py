@@ -139,7 +139,7 @@ def what_would_suffice(found: Measured, rule: GateRule) -> str:
     open_ones = [one for one in found.looked_at if one.upper > limit and one.upper_at is not None]
     needed = [(times_needed(one.upper_at, limit), one) for one in open_ones if one.upper_at is not None]
     if not needed or any(times is None for times, _ in needed):
-        return "The measured value is too near the limit for any larger audit to tell them apart."
+        return "No larger audit of this kind would settle it: the value is too near the limit, or equal scores hide it."
     most = max(rounded_up(times * one.smaller_n) for times, one in needed if times is not None)
     units = "independent outcomes of that group" if rule.group else "members and as many non-members"
     return f"If the rates stay, about {most:,} {UNITS.get(rule.metric, units)} would be enough to pass."

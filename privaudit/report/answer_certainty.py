@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from privaudit.report.answer_leak import RECORDS, attacks_on_subject, nouns_of
 from privaudit.report.canary_words import is_independent
+from privaudit.report.defense_tables import arms_of
 from privaudit.report.distribution_tables import control_findings, distribution_findings, outcome_of_worlds
 from privaudit.report.estimate_words import confidence_text
 from privaudit.report.sentences import claim_number, joint_confidence
@@ -22,7 +23,7 @@ def certainty_answer(report: AuditReport) -> str:
     attacks = attacks_on_subject(report)
     if not attacks:
         return _of_worlds(report) if distribution_findings(report) else "There is nothing to be sure of."
-    parts = [text for text in (_bound(report), _ranges(attacks)) if text]
+    parts = [text for text in (_bound(report), _ranges(attacks, is_compared=bool(arms_of(report)[1:]))) if text]
     return f"{'; '.join(parts)}."
 
 
@@ -31,6 +32,9 @@ def _bound(report: AuditReport) -> str:
     if not bounds:
         return "No bound on epsilon was made"
     what = "The bound on epsilon is" if len(bounds) == 1 else f"The bounds on epsilon of all {len(bounds)} models are"
+    if arms_of(report)[1:]:  # of several models; what follows is about the first
+        largest = epsilon_text(max(bound.lower for bound in bounds), "down")
+        what = f"Bounds on epsilon hold one by one; without a defense it is at least {largest}, which is"
     joint = joint_confidence(report)
     if any(estimate.validity is not Validity.VALID for estimate in bounds):
         sure = f"{str(bounds[0].validity).replace('_', ' ')}, which is no guarantee"
@@ -69,7 +73,7 @@ def _reach(report: AuditReport) -> tuple[str, ...]:
     )
 
 
-def _ranges(attacks: Sequence[Finding]) -> str:
+def _ranges(attacks: Sequence[Finding], *, is_compared: bool) -> str:
     first, nouns = attacks[0], nouns_of(attacks)
     if first.n_in is None or first.n_out is None:
         return ""
@@ -77,6 +81,7 @@ def _ranges(attacks: Sequence[Finding]) -> str:
     ranges = f"the {confidence_text(level)} ranges" if level else "ranges"
     n_targets = len({target_of(finding) for finding in attacks})
     whose = "" if nouns is not RECORDS else " of one model" if n_targets == 1 else f" of each of {n_targets} models"
+    whose += " of each training" if whose and is_compared else ""
     alone = "" if all(is_independent(finding) for finding in attacks) else " and describe these alone"
     return f"{ranges} come from {first.n_in:,} {nouns.members} and {first.n_out:,} {nouns.others}{whose}{alone}"
 

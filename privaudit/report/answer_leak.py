@@ -183,8 +183,17 @@ def _by_arm(report: AuditReport, others: Sequence[Finding]) -> str:
     if len(known) > MOST_ARMS:
         values = [best.value for _, best in known]
         return f"; with the {len(known)} defenses, {of_hundred(min(values))} to {of_hundred(max(values))} (each has its row below)"
-    said = (f"with “{arm_title(arm)}” {of_hundred(best.value)} ({_range(best)[:-2]})" for arm, best in known)
+    first = _rate_told(attacks_on_subject(report))[1]
+    said = (
+        f"with “{arm_title(arm)}” {of_hundred(best.value)} ({_by_whom(best, first)}{_range(best)[:-2]})"
+        for arm, best in known
+    )
     return "".join(f"; {text}" for text in said)
+
+
+def _by_whom(best: Strongest, first: Strongest | None) -> str:
+    """The attack, where it is another one than that which was named first."""
+    return "" if first is not None and best.method == first.method else f"{attack_text(best.method)}; "
 
 
 def _of_worlds(report: AuditReport) -> str:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from privaudit.report.answer_leak import RECORDS, attacks_on_subject, nouns_of
+from privaudit.report.defense_tables import arm_title, arms_of
 from privaudit.report.distribution_tables import distribution_findings
 from privaudit.report.sentences import claim_number
 from privaudit.report.words import claimed_text, epsilon_text
@@ -66,6 +67,10 @@ def _has_curve(report: AuditReport) -> bool:
 
 def _of_control(report: AuditReport) -> str:
     """What the attack misses where there is much to see; nothing where the control shows that it sees enough."""
+    weak = next((arm for arm in arms_of(report)[1:] if _is_missed(arm)), None)
+    if weak is not None:
+        shown = epsilon_text(weak.params["control_lower"], "down")
+        return f"leaks that its attack misses (the control of “{arm_title(weak)}” gave only {shown})"
     claim, verdict, control = report.claim, report.claim_verdict(), claim_number(report, "control_lower")
     if claim is None or verdict is None or math.isinf(claim.epsilon) or verdict.outcome != "too_weak":
         return ""
@@ -74,6 +79,13 @@ def _of_control(report: AuditReport) -> str:
     if control > claim.epsilon:
         return ""
     return f"leaks that its attack misses (the control gave only {epsilon_text(control, 'down')})"
+
+
+def _is_missed(arm: Finding) -> bool:
+    """Whether a control of an arm could not have shown a violation."""
+    control, claimed = arm.params.get("control_lower"), arm.params.get("claim_epsilon")
+    too_weak = arm.params.get("claim_outcome") == "too_weak"
+    return too_weak and control is not None and claimed is not None and control <= claimed < math.inf
 
 
 def _of_canaries(attacks: Sequence[Finding]) -> str:

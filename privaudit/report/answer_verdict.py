@@ -117,5 +117,7 @@ def _of_arm(report: AuditReport, arm: Finding) -> str:
     is_one = len({(method, estimate.method) for method, estimate in found}) == 1
     joint = 1 - sum(1 - e.confidence for _, e in found)
     sure = f" with {confidence_text(joint)} confidence" if 0 < joint < 1 else ""
-    shown = f"at least {epsilon_text(max(e.lower for _, e in found), 'down')} is shown{sure}, and " if is_one else "and "
+    shown = (
+        f"at least {epsilon_text(max(e.lower for _, e in found), 'down')} is shown{sure}, and " if is_one else "and "
+    )
     return f"an epsilon of at most {claimed_text(arm.params['claim_epsilon'])}, {shown}{said}"

@@ -259,7 +259,7 @@ def test_a_comparison_names_what_each_defense_changes(builder):
         "The model without a defense promises nothing; “DP-SGD, noise 1.2” promises an epsilon of at most 5.08"
     )
     assert ", at least 0.00 is shown with 95 % confidence, and the audit was too weak to tell" in said[0]
-    assert "hold one by one; that of the model without a defense" in said[2]
+    assert "hold one by one; without a defense it is at least" in said[2]
     assert said[1].startswith("Without a defense, the best of 3 attacks (LiRA) finds 7.5 of 100")
     assert "with “DP-SGD, noise 1.2” 1.2 (0.25 to 2.4); with “DP-SGD without noise” 1.3" in said[1]
 
@@ -315,3 +315,40 @@ def test_the_page_and_the_terminal_begin_with_the_answers(builder):
         places = [page.index(one.question) for one in first_screen(report)]
         assert places == sorted(places) and places[-1] < page.index("<main>")
         assert text.startswith(first_screen(report)[0].question)
+
+
+def test_a_comparison_says_whose_bound_it_is_sure_of(builder):
+    report = builder.compared_report()
+    lower = max(estimate.lower for _, estimate in report.primary_estimates())
+    sure = answers(report)[2]
+    assert sure.startswith(
+        f"Bounds on epsilon hold one by one; without a defense it is at least {lower:.2f}, which is wrong in at most 5 of 100"
+    )
+    assert "of one model of each training" in sure
+
+
+def test_a_comparison_names_another_attack_where_it_is_the_best_on_an_arm(builder):
+    report = builder.compared_report()
+    section = report.sections[-1]
+    found = tuple(
+        dataclasses.replace(f, method="rmia") if f.method == "lira" and f.params["arm"] != "none" else f
+        for f in section.findings
+    )
+    other = dataclasses.replace(report, sections=(*report.sections[:-1], dataclasses.replace(section, findings=found)))
+    assert "(RMIA; " in answers(other)[1] and "(LiRA; " not in answers(report)[1]
+
+
+def test_a_comparison_says_that_the_control_of_an_arm_was_too_weak(builder):
+    report = builder.compared_report()
+    section = report.sections[-1]
+    findings = tuple(
+        dataclasses.replace(f, params={**f.params, "control_lower": 0.31, "claim_outcome": "too_weak"})
+        if f.method == "defense" and f.params.get("claim_epsilon") is not None
+        else f
+        for f in section.findings
+    )
+    weak = dataclasses.replace(
+        report, sections=(*report.sections[:-1], dataclasses.replace(section, findings=findings))
+    )
+    assert "leaks that its attack misses (the control of “DP-SGD, noise 1.2” gave only 0.31)" in answers(weak)[3]
+    assert "the control of" not in answers(report)[3]

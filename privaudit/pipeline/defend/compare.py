@@ -97,6 +97,7 @@ def arm_finding(one: Measured) -> Finding:
             "delta": None if claim is None else claim.delta,
             "neighbouring": None if claim is None else str(claim.neighbouring),
             "claim_outcome": None if verdict is None else verdict.outcome,
+            "control_lower": None if verdict is None else verdict.numbers.get("control_lower"),
             "policy": None if judged is None else judged.outcome,
             "policy_failed": [] if judged is None else [v.rule for v in judged.verdicts if v.outcome == "fail"],
         },
