@@ -137,6 +137,14 @@ ATTACKS = (
         where="label_only.gap:Gap",
     ),
     _attack(
+        "repeated_gap",
+        "share of right labels among 32 queries next to each record: noise on outputs does not stop it",
+        needs="labels of the target",
+        cost="no shadow model; 32 queries",
+        source="this project; averaging: Asghar and Kaafar, PETS 2020",
+        where="label_only.repeated_gap:RepeatedGap",
+    ),
+    _attack(
         "augmentation",
         "share of right labels among shifted and turned images, or perturbed tables",
         needs="labels of the target",

@@ -135,6 +135,16 @@ METHODS = (
                 "Papernot. Label-Only Membership Inference Attacks. ICML 2021."
             ),
         ),
+        "repeated_gap": (
+            (
+                "Asks for each record 32 times, moved by next to nothing, and counts the right labels, so that noise on outputs averages "
+                "out. Sees labels alone."
+            ),
+            (
+                "Asghar, Kaafar. Averaging Attacks on Bounded Noise-based Disclosure Control Algorithms. PETS 2020 (averaging); the "
+                "attack: this project."
+            ),
+        ),
         "augmentation": (
             (
                 "Counts how many slightly changed copies of a record (shifted and turned images; tables with some features exchanged) "

@@ -21,6 +21,7 @@ ATTACK_NAMES = {
     "reference": "reference attack",
     "modified_entropy": "modified entropy",
     "gap": "gap attack",
+    "repeated_gap": "gap attack on 32 labels",
     "augmentation": "augmentation agreement",
     "noise": "noise robustness",
     "boundary": "boundary distance",
@@ -203,12 +204,3 @@ def is_share(name: str) -> bool:
 def metric_of(metrics: tuple[Metric, ...], name: str, at: float | None = None) -> Metric | None:
     """Return the metric of that name at that rate, or ``None``."""
     return next((metric for metric in metrics if metric.name == name and metric.at == at), None)
-
-
-def signed_text(value: float) -> str:
-    """Return a difference of shares with its sign, three decimals.
-
-    >>> signed_text(0.0123), signed_text(-0.5), signed_text(-0.0001)
-    ('+0.012', '-0.500', '0.000')
-    """
-    return f"{value:+.3f}".replace("-0.000", "0.000").replace("+0.000", "0.000")

@@ -23,6 +23,7 @@ from privaudit.scoring.signals import (
     BOUNDARY_DISTANCE,
     DIRECTION_DISTANCE,
     NOISY_CORRECT,
+    REPEATED_CORRECT,
     signals_from_logits,
 )
 from privaudit.scoring.views import views
@@ -33,6 +34,7 @@ BY_LABELS: Mapping[str, str] = {  # module:function, imported when an audit asks
     NOISY_CORRECT: "label_noise:read_noisy_correct_share",
     DIRECTION_DISTANCE: "direction_distance:read_direction_distance",
     BOUNDARY_DISTANCE: "boundary_distance:read_boundary_distance",
+    REPEATED_CORRECT: "label_repeats:read_repeated_correct",
 }
 
 

@@ -75,6 +75,7 @@ def _label_signals(margin):
     return {
         "augmented_correct": lambda: margin[:, :, None] + views > 0,
         "noisy_correct_share": lambda: np.round(np.tanh(inside[:, :, None] / (5 * levels)) * copies) / copies,
+        "repeated_correct": lambda: margin > 0,
         "direction_distance": lambda: np.clip(np.round(5 * margin), 0, N_STEPS),
         "boundary_distance": lambda: np.concatenate([inside[:, :, None] * np.ones(len(LADDER)), spent], axis=2),
         agreement: lambda: margin[:, :, None] > queries,

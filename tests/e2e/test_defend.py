@@ -91,10 +91,12 @@ def test_filters_are_put_on_the_same_models_and_trainings_are_new(folder):
 
 def test_top_k_hides_scores_from_nobody_who_looks_at_labels(report):
     found, notes = arms_of(report)
-    for attack in ("gap", "noise"):
+    for attack in ("gap", "repeated_gap", "noise"):
         assert found["top_k"][attack]["auc", None]["value"] == found["none"][attack]["auc", None]["value"]
         assert found["top_k"][attack]["auc_difference", None]["value"] == 0
-    assert any(note.startswith("Attacks that see labels alone") and "top k (k 1)" in note for note in notes)
+    assert any(
+        note.startswith("Attacks that see only which class is named") and "top k (k 1)" in note for note in notes
+    )
 
 
 def test_noise_drawn_anew_averages_out(folder):
@@ -119,7 +121,7 @@ def test_noise_drawn_anew_averages_out(folder):
 def test_training_arms_are_not_asked_for_what_only_filters_change(folder, report):
     found, _ = arms_of(report)
     assert set(found["early_stopping"]) == {"arm", "loss", "lira"}
-    assert set(found["none"]) == {"arm", "loss", "lira", "averaged_lira", "gap", "noise"}
+    assert set(found["none"]) == {"arm", "loss", "lira", "averaged_lira", "gap", "repeated_gap", "noise"}
 
 
 def test_again_from_stored_signals_the_same_bytes_and_nothing_is_trained(folder):
@@ -132,7 +134,7 @@ def test_again_from_stored_signals_the_same_bytes_and_nothing_is_trained(folder)
     assert before == {path: path.read_bytes() for path in files}
     result = folder.inside("run", "audit.yaml")
     assert (
-        result.stderr.count("all on disk already") == 3 * 4 + 2
+        result.stderr.count("all on disk already") == 3 * 5 + 2
     )  # training and three kinds of queries; one kind for a training arm
     assert before == {path: path.read_bytes() for path in files}
     assert models == {path: path.stat().st_mtime_ns for path in out.rglob("models/*.safetensors")}

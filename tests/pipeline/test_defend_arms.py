@@ -20,7 +20,7 @@ def test_every_arm_is_the_same_audit_but_for_its_defense():
     plain, filtered, decayed = arms_of(config)
     assert (plain.id, plain.kind, plain.folder) == ("none", "none", Path("o"))
     assert plain.config == with_adaptive_attacks(config) and plain.config.defenses == config.defenses
-    assert [len(arm.config.attacks) for arm in (plain, filtered, decayed)] == [6, 6, 3]
+    assert [len(arm.config.attacks) for arm in (plain, filtered, decayed)] == [7, 7, 3]
     assert (filtered.kind, decayed.kind) == ("output", "training")
     assert filtered.config.output.params == {"k": 1} and filtered.config.recipe == config.recipe
     assert decayed.config.recipe.optimizer.weight_decay == 0.01 and decayed.config.output is None
@@ -88,10 +88,10 @@ def test_whoever_knows_of_a_filter_asks_often_and_for_labels_alone():
     names = [
         m.name for m in with_adaptive_attacks(config_of({"name": "top_k", "k": 1}, attacks=["lira", "gap"])).attacks
     ]
-    assert names == ["lira", "gap", "averaged_lira", "noise"]
+    assert names == ["lira", "gap", "averaged_lira", "repeated_gap", "noise"]
     assert with_adaptive_attacks(config_of({"name": "weight_decay", "value": 0.1})).attacks == config_of().attacks
     alone = with_adaptive_attacks(config_of({"name": "top_k", "k": 1}, access="label", attacks=["gap"]))
-    assert [m.name for m in alone.attacks] == ["gap", "noise"]
+    assert [m.name for m in alone.attacks] == ["gap", "repeated_gap", "noise"]
     once = with_adaptive_attacks(config_of({"name": "top_k", "k": 1}))
     assert with_adaptive_attacks(once) == once
 

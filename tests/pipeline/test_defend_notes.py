@@ -61,10 +61,10 @@ def test_noise_gets_no_credit_for_what_the_same_recipe_does_without_it():
         report_of(attack("lira", 0.52), claim=CLAIM),
         report_of(attack("lira", 0.522)),
     )
-    said = the(notes, "The training of DP-SGD without its noise")
+    said = the(notes, "Without its noise, the training of “DP-SGD”")
     assert "not shown that the noise lowered" in said
-    assert "by clipping and the other training recipe" in said
-    assert "epsilon 5.00 at delta 1e-05" in said
+    assert "which the rest of the recipe (clipping, and how it trains) did" in said
+    assert "an epsilon of at most 5.00" in said
 
 
 def test_noise_gets_credit_where_the_recipe_leaks_without_it():
@@ -74,14 +74,14 @@ def test_noise_gets_credit_where_the_recipe_leaks_without_it():
         report_of(attack("lira", 0.52), claim=CLAIM),
         report_of(attack("lira", 0.62)),
     )
-    assert "noise lowered what" in the(notes, "The training of DP-SGD without its noise")
+    assert "the noise lowered what these attacks see" in the(notes, "Without its noise, the training of “DP-SGD”")
 
 
 def test_nothing_is_said_to_have_lowered_a_leak_that_did_not_fall():
     _, notes = compared(
         [NOISY, SILENT], *(report_of(attack("lira", 0.55), claim=claim) for claim in (None, CLAIM, None))
     )
-    assert "by clipping" not in the(notes, "The training of DP-SGD without its noise")
+    assert "rest of the recipe" not in the(notes, "Without its noise, the training of “DP-SGD”")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_nothing_is_said_to_have_lowered_a_leak_that_did_not_fall():
 )
 def test_only_a_twin_without_noise_tells_what_the_noise_did(other):
     _, notes = compared([NOISY, other], *(report_of(attack("lira", 0.55)) for _ in range(3)))
-    assert "cannot say" in the(notes, "Whether the noise of DP-SGD")
+    assert "cannot say" in the(notes, "Whether the noise of “DP-SGD”")
 
 
 def filtered(before, after):
@@ -99,8 +99,8 @@ def filtered(before, after):
 def test_a_filter_that_leaves_label_attacks_alone_only_hides_scores():
     gap = attack("gap", 0.6, access="label")
     notes = filtered([attack("lira", 0.8), gap], [attack("lira", 0.62), gap])
-    said = the(notes, "Attacks that see labels alone reach an AUC of 0.600 without a filter")
-    assert "not shown to help against them: top k (k 1) (0.600; 0.000, " in said
+    said = the(notes, "Attacks that see only which class is named tell 60.0 of 100 pairs")
+    assert "not shown to help against them: top k (k 1) (60.0; difference 0.0, " in said
     assert the(notes, "Hiding scores and no more, by these attacks: top k (k 1);")
 
 
@@ -123,7 +123,7 @@ def test_a_filter_that_lowers_label_attacks_is_told_so():
         [attack("lira", 0.8), attack("gap", 0.65, access="label")],
         [attack("lira", 0.6), attack("gap", 0.52, access="label")],
     )
-    assert "top k (k 1) (0.520; -0.130" in the(notes, "Attacks that see labels alone reach an AUC of 0.650")
+    assert "top k (k 1) (52.0; difference -13.0" in the(notes, "Attacks that see only which class is named tell 65.0")
     assert len(notes) == 2
 
 

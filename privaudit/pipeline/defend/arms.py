@@ -15,7 +15,7 @@ from privaudit.registry import create_defense
 ArmKind = Literal["none", "training", "output", "data"]
 PLAIN = "none"  # id and name of the arm without a defense
 # What an attacker who knows of an output filter does about it: ask often, or look at labels alone.
-ADAPTIVE_ATTACKS = ("averaged_lira", "gap", "noise")
+ADAPTIVE_ATTACKS = ("averaged_lira", "gap", "repeated_gap", "noise")
 SHARED = ("mode", "variance")  # of LiRA and averaged LiRA
 NOT_IN_MEMBERSHIP = "changes the training sets of worlds, and is for audits of kind: distribution"
 

@@ -7,11 +7,13 @@ from privaudit.estimators import accuracy_interval, auc_interval, rate_interval
 from privaudit.estimators.rate_difference import square_and_add
 from privaudit.gate import judge, shipped_policy
 from privaudit.pipeline.defend.arms import Arm
+from privaudit.pipeline.defend.strength import COUNTS
 from privaudit.report import audit_digest
+from privaudit.report.words import percent_text
 from privaudit.types import AuditReport, ConfusionCounts, Finding, Metric
 
 UTILITY = ("accuracy_in", "accuracy_out", "accuracy_population", "train_test_gap")
-COUNTS = ("tp", "fn", "fp", "tn")
+PLACE = ("target", "world", "world_0", "world_1", *COUNTS)
 DIFFERENCES = {"auc": "auc_difference", "accuracy": "accuracy_difference"}
 DIFFERENCE_RULE = (
     "this arm less the one without a defense; the interval is made from both intervals as if they were independent, which is too "
@@ -97,7 +99,9 @@ def arm_finding(one: Measured) -> Finding:
             "delta": None if claim is None else claim.delta,
             "neighbouring": None if claim is None else str(claim.neighbouring),
             "claim_outcome": None if verdict is None else verdict.outcome,
+            "claim_reason": None if verdict is None else verdict.reason,
             "control_lower": None if verdict is None else verdict.numbers.get("control_lower"),
+            "policy_limits": policy_words(),
             "policy": None if judged is None else judged.outcome,
             "policy_failed": [] if judged is None else [v.rule for v in judged.verdicts if v.outcome == "fail"],
         },
@@ -105,11 +109,27 @@ def arm_finding(one: Measured) -> Finding:
     )
 
 
+def policy_words() -> str:
+    """What the shipped policy allows, in words.
+
+    >>> policy_words()
+    'TPR at 1 % FPR at most 3 %, AUC at most 0.6'
+    """
+    told = []
+    for rule in shipped_policy().rules:
+        limit = rule.max or 0.0
+        if rule.at is None:
+            told.append(f"{rule.metric.upper()} at most {limit:g}")
+        else:
+            told.append(f"TPR at {percent_text(rule.at)} FPR at most {percent_text(limit)}")
+    return ", ".join(told)
+
+
 def _attack_finding(arm: Arm, found: Finding, before: Finding | None, confidence: float) -> Finding:
     kept = [m for m in found.metrics if m.name in ("auc", "tpr_at_fpr", "accuracy", "expected_tpr_at_fpr")]
     if before is not None:
         kept += _differences(found, before, confidence)
-    place = {name: found.params[name] for name in ("target", "world", "world_0", "world_1") if name in found.params}
+    place = {name: found.params[name] for name in PLACE if name in found.params}
     return replace(
         found,
         id=f"{arm.id}:{found.id}",

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from privaudit.pipeline.defend.compare import Measured, attacks_of
 from privaudit.pipeline.defend.strength import Change, change_of, strength_of
-from privaudit.report.words import signed_text
+from privaudit.pipeline.defend.told import of_hundred, words_of
 from privaudit.types import Finding
 
 LABEL_ATTACK, SCORE_ATTACK = "label", "score"
 GUESSING = 0.5
 NOTHING_IN_LABELS = (
-    "Attacks that see labels alone are not shown to find anything without a filter (AUC {value:.3f}), so they cannot tell which "
-    "filters only hide scores."
+    "Attacks that see only which class is named are not shown to find anything without a filter ({value} of 100 pairs of a member and "
+    "another record told apart; guessing tells 50), so they cannot tell which filters only hide scores."
 )
 
 
@@ -35,11 +35,7 @@ class Filtered:
     @property
     def words(self) -> str:
         """The filter with its numbers."""
-        change = self.label
-        return (
-            f"{self.title} ({self.value:.3f}; {signed_text(change.value)}, {signed_text(change.lower)} to "
-            f"{signed_text(change.upper)})"
-        )
+        return f"{self.title} ({of_hundred(self.value)}; {words_of(self.label)})"
 
 
 def filter_notes(measured: Sequence[Measured], findings: Sequence[Finding], *, confidence: float) -> list[str]:
@@ -55,13 +51,16 @@ def filter_notes(measured: Sequence[Measured], findings: Sequence[Finding], *, c
         return []
     plain = strength_of([f for f in attacks_of(measured[0].report) if f.access == LABEL_ATTACK], confidence=confidence)
     if plain is not None and plain.lower <= GUESSING:
-        return [NOTHING_IN_LABELS.format(value=plain.value)]
+        return [NOTHING_IN_LABELS.format(value=of_hundred(plain.value))]
     helped = [one for one in found if one.label.upper < 0]
     others = [one for one in found if one not in helped]
     hiding = [one.title for one in others if one.score is not None and one.score.upper < 0]
     idle = [one.title for one in others if one.title not in hiding]
     without = found[0].value - found[0].label.value
-    start = f"Attacks that see labels alone reach an AUC of {without:.3f} without a filter"
+    start = (
+        "Attacks that see only which class is named tell "
+        f"{of_hundred(without)} of 100 pairs of a member and another record apart without a filter"
+    )
     told = [f"{start}; {_list(helped)} lower{_s(helped)} that, too."] if helped else []
     told += [f"{start}, and these are not shown to help against them: {_list(others)}."] if others else []
     told += (

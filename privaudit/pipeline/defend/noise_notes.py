@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from privaudit.pipeline.defend.arms import Arm
 from privaudit.pipeline.defend.compare import Measured, attacks_of
 from privaudit.pipeline.defend.strength import strength_of
-from privaudit.report.words import epsilon_text, signed_text
+from privaudit.pipeline.defend.told import of_hundred, told_apart, words_of
+from privaudit.report.words import epsilon_text
 
 UNDECIDED = (
-    "Whether the noise of {title}, its clipping or another training recipe made the difference, this comparison cannot say: the "
-    "same defense with noise_multiplier 0 would."
+    "Whether the noise of “{title}” or the rest of its recipe made the difference, this comparison cannot say; the same defense with "
+    "noise_multiplier 0 would tell."
 )
+PROMISE = "What the noise adds is the promise, an epsilon of at most {epsilon}, against every attack, also those that nobody tried."
+BROKEN = "The promise that it makes, an epsilon of at most {epsilon}, is contradicted by its own audit."
 
 
 def noise_notes(measured: Sequence[Measured], *, confidence: float) -> list[str]:
@@ -50,27 +53,33 @@ def _credit(plain: Measured, one: Measured, twin: Measured, confidence: float) -
     if before is None or noisy is None or silent is None:
         return ""
     difference = silent.less(noisy)
-    what = "tells two worlds apart with an accuracy" if noisy.unit == "model" else "reaches an AUC"
     told = (
-        f"The training of {one.arm.title} without its noise {what} of {silent.value:.3f}, {signed_text(difference.value)} "
-        f"({signed_text(difference.lower)} to {signed_text(difference.upper)}) against {noisy.value:.3f} with it"
+        f"Without its noise, the training of “{one.arm.title}” lets attacks tell {of_hundred(silent.value)} of 100 {told_apart(noisy)} "
+        f"apart, with it {of_hundred(noisy.value)} ({words_of(difference)}; guessing tells 50)"
     )
     if difference.lower > 0:
-        return f"{told}: noise lowered what these attacks see."
+        return f"{told}: the noise lowered what these attacks see."
     if difference.upper < 0:
         return f"{told}: with the noise these attacks see more, not less."
-    fell = silent.less(before).upper < 0
-    rest = ", and it falls without the noise as well: by clipping and the other training recipe" if fell else ""
-    return f"{told}: it is not shown that the noise lowered what these attacks see{rest}."
+    return (
+        f"{told}: it is not shown that the noise lowered what these attacks see{_by_the_rest(plain, twin, confidence)}."
+    )
+
+
+def _by_the_rest(plain: Measured, twin: Measured, confidence: float) -> str:
+    """Say that the recipe lowers the leak without its noise, where attacks that both models met show it."""
+    ours, theirs = attacks_of(twin.report), attacks_of(plain.report)
+    shared = {found.method for found in ours} & {found.method for found in theirs}
+    after, before = (
+        strength_of([f for f in some if f.method in shared], confidence=confidence) for some in (ours, theirs)
+    )
+    fell = after is not None and before is not None and after.less(before).upper < 0
+    return ", which the rest of the recipe (clipping, and how it trains) did" if fell else ""
 
 
 def _promise(one: Measured) -> str:
     claim, verdict = one.report.claim, one.report.claim_verdict()
     if claim is None:
         return ""
-    if verdict is not None and verdict.outcome == "violated":
-        return f"The guarantee that it claims, epsilon {epsilon_text(claim.epsilon, 'up')}, is contradicted by its own audit."
-    return (
-        f"What the noise gives is the guarantee, epsilon {epsilon_text(claim.epsilon, 'up')} at delta {claim.delta:g}, against every "
-        "attack, also those that nobody tried."
-    )
+    is_broken = verdict is not None and verdict.outcome == "violated"
+    return (BROKEN if is_broken else PROMISE).format(epsilon=epsilon_text(claim.epsilon, "up"))

@@ -9,7 +9,7 @@ from privaudit.pipeline.defend.strength import change_of
 from privaudit.types import Finding
 
 EVERY_ARM = 3  # so few defenses are read off a table at a glance
-KNOWN = "Every attacker knows the defense: the shadow models were trained, and answer, with it."
+KNOWN = "Every attacker knows the defense: the models that it learns from were trained, and answer, with it."
 
 
 def comparison_notes(
@@ -29,8 +29,19 @@ def comparison_notes(
         *told,
         *noise_notes(measured, confidence=each),
         *filter_notes(measured, findings, confidence=each),
+        *_open_claims(defended),
         KNOWN,
     )
+
+
+def _open_claims(defended: Sequence[Measured]) -> list[str]:
+    """What would settle the promises that were not put to the test."""
+    verdicts = [(one.arm.title, one.report.claim_verdict()) for one in defended]
+    return [
+        f"To put the promise of “{title}” to the test: {verdict.reason}"
+        for title, verdict in verdicts
+        if verdict is not None and verdict.outcome == "too_weak" and verdict.reason
+    ]
 
 
 def _overview(defended: Sequence[Measured], findings: Sequence[Finding], confidence: float) -> str:

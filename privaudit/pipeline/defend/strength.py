@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privaudit.estimators import auc_interval
+from privaudit.estimators import accuracy_interval, auc_interval
 from privaudit.estimators.rate_difference import square_and_add
-from privaudit.types import Finding, Metric
+from privaudit.types import ConfusionCounts, Finding, Metric
+
+COUNTS = ("tp", "fn", "fp", "tn")  # right and wrong answers about each of two worlds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,9 @@ def _headline(found: Finding) -> Metric | None:
 def _interval(found: Finding, metric: Metric, confidence: float) -> tuple[float, float]:
     if metric.name == "auc" and found.n_in and found.n_out:
         return auc_interval(float(metric.value or 0.0), found.n_in, found.n_out, confidence=confidence)
+    if metric.name == "accuracy" and all(name in found.params for name in COUNTS):
+        counts = ConfusionCounts(**{name: int(found.params[name]) for name in COUNTS})
+        return accuracy_interval(counts, confidence=confidence)
     return float(metric.lower or 0.0), float(metric.upper or 0.0)
 
 
