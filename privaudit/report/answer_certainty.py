@@ -83,7 +83,12 @@ def _ranges(attacks: Sequence[Finding], *, is_compared: bool) -> str:
     whose = "" if nouns is not RECORDS else " of one model" if n_targets == 1 else f" of each of {n_targets} models"
     whose += " of each training" if whose and is_compared else ""
     alone = "" if all(is_independent(finding) for finding in attacks) else " and describe these alone"
-    return f"{ranges} come from {first.n_in:,} {nouns.members} and {first.n_out:,} {nouns.others}{whose}{alone}"
+    picked = "; the best attack was picked afterwards, which flatters it a little" if _is_picked(attacks) else ""
+    return f"{ranges} come from {first.n_in:,} {nouns.members} and {first.n_out:,} {nouns.others}{whose}{alone}{picked}"
+
+
+def _is_picked(attacks: Sequence[Finding]) -> bool:
+    return len({finding.method for finding in attacks}) > 1
 
 
 def _of_worlds(report: AuditReport) -> str:

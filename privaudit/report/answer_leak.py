@@ -5,32 +5,14 @@ from dataclasses import dataclass
 
 from privaudit.report.defense_tables import arm_title, arms_of, attacks_of_arm
 from privaudit.report.distribution_tables import distribution_findings, distribution_sentences, easiest_pair, pair_text
+from privaudit.report.strongest import Strongest, over_targets, strongest
 from privaudit.report.tables import attack_findings
 from privaudit.report.words import attack_text, metric_of, percent_text
-from privaudit.types import AuditReport, Finding, Metric
+from privaudit.types import AuditReport, Finding
 
 MOST_ARMS = 3
 RATES = (0.01, 0.1)  # of false accusations; the first that can be measured is told
 GUESSED_AUC = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strongest:
-    """The largest of one number over the attacks.
-
-    Attributes:
-        method: the attack.
-        value: its number, of several targets the mean.
-        lower: lower end of the interval, of several targets the smallest.
-        upper: upper end, of several targets the largest.
-        n_targets: models attacked.
-    """
-
-    method: str
-    value: float
-    lower: float | None
-    upper: float | None
-    n_targets: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,33 +61,6 @@ def attacks_on_subject(report: AuditReport) -> list[Finding]:
         report: the report.
     """
     return [finding for finding in attack_findings(report) if finding.attacks_the_subject]
-
-
-def strongest(findings: Sequence[Finding], name: str, at: float | None = None) -> Strongest | None:
-    """Return the attack with the largest mean of a metric over its targets.
-
-    Args:
-        findings: of attacks.
-        name: of the metric.
-        at: where it is read off.
-
-    Returns:
-        ``None`` where no attack has a value.
-    """
-    measured: dict[str, list[Metric]] = {}
-    for finding in findings:
-        metric = metric_of(finding.metrics, name, at)
-        if metric is not None and metric.value is not None:
-            measured.setdefault(finding.method, []).append(metric)
-    found = [_over_targets(method, metrics) for method, metrics in measured.items()]
-    return max(found, key=lambda one: one.value, default=None)
-
-
-def _over_targets(method: str, metrics: Sequence[Metric]) -> Strongest:
-    values = [metric.value for metric in metrics if metric.value is not None]
-    ends = (metrics[0].lower, metrics[0].upper) if len(values) == 1 else (min(values), max(values))
-    mean = sum(values) / len(values)
-    return Strongest(method=method, value=mean, lower=ends[0], upper=ends[1], n_targets=len(values))
 
 
 def nouns_of(findings: Sequence[Finding]) -> Nouns:
@@ -178,12 +133,12 @@ def of_hundred(share: float) -> str:
 
 def _by_arm(report: AuditReport, others: Sequence[Finding]) -> str:
     """The same number where a defense stands in the way."""
-    found = [(arm, strongest(attacks_of_arm(report, arm.id), "tpr_at_fpr", RATES[0])) for arm in others]
+    rate, first = _rate_told(attacks_on_subject(report))
+    found = [(arm, strongest(attacks_of_arm(report, arm.id), "tpr_at_fpr", rate)) for arm in others]
     known = [(arm, best) for arm, best in found if best is not None]
     if len(known) > MOST_ARMS:
         values = [best.value for _, best in known]
         return f"; with the {len(known)} defenses, {of_hundred(min(values))} to {of_hundred(max(values))} (each has its row below)"
-    first = _rate_told(attacks_on_subject(report))[1]
     said = (
         f"with “{arm_title(arm)}” {of_hundred(best.value)} ({_by_whom(best, first)}{_range(best)[:-2]})"
         for arm, best in known
@@ -206,7 +161,7 @@ def _of_worlds(report: AuditReport) -> str:
     easiest = f", the easiest of {pairs} pairs" if pairs > 1 else ""
     of_what = f" of the records with {finding.params['property']}" if finding.params.get("property") else ""
     ends = f"{of_hundred(metric.lower or 0.0)} to {of_hundred(1.0 if metric.upper is None else metric.upper)}"
-    best = _over_targets(finding.method, [metric])
+    best = over_targets(finding.method, [metric])
     return (
         f"Asked which of two worlds ({pair_text(finding)}{of_what}{easiest}) a model was trained in, the {_which(found, best)} is right for "
         f"{of_hundred(metric.value)} of 100 models ({ends}; guessing {of_hundred(GUESSED_AUC)})."

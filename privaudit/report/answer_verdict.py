@@ -117,7 +117,15 @@ def _of_arm(report: AuditReport, arm: Finding) -> str:
     is_one = len({(method, estimate.method) for method, estimate in found}) == 1
     joint = 1 - sum(1 - e.confidence for _, e in found)
     sure = f" with {confidence_text(joint)} confidence" if 0 < joint < 1 else ""
-    shown = (
-        f"at least {epsilon_text(max(e.lower for _, e in found), 'down')} is shown{sure}, and " if is_one else "and "
-    )
-    return f"an epsilon of at most {claimed_text(arm.params['claim_epsilon'])}, {shown}{said}"
+    lower = max((e.lower for _, e in found), default=0.0)
+    least = f"at least {epsilon_text(lower, 'down')}" if lower > 0 else "none above 0"
+    shown = f"{least} is shown{sure}, and " if is_one else "and "
+    return f"an epsilon of at most {claimed_text(arm.params['claim_epsilon'])}, {shown}{said}{_for_its_control(arm)}"
+
+
+def _for_its_control(arm: Finding) -> str:
+    """Why the audit of an arm was too weak, where its control is the reason."""
+    control, claimed = arm.params.get("control_lower"), arm.params.get("claim_epsilon")
+    if arm.params.get("claim_outcome") != "too_weak" or control is None or claimed is None or control > claimed:
+        return ""
+    return f", for on a training without protection it shows only {epsilon_text(control, 'down')}"

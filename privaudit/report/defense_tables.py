@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from privaudit.report.estimate_words import confidence_text
+from privaudit.report.strongest import strongest
 from privaudit.report.tables import Table
 from privaudit.report.words import (
     NOT_MEASURABLE,
@@ -18,7 +19,9 @@ ARM = "defense"  # the method of a finding about an arm itself
 MOST_COLUMNS = 4
 ACCURACIES = ("accuracy_population", "accuracy_out", "accuracy")
 OUTCOMES = {"violated": "contradicted", "consistent": "not contradicted", "too_weak": "audit too weak"}
+POLICY_OUTCOMES = {"pass": "passes", "fail": "fails", "inconclusive": "open"}
 RATE = 0.01
+POLICY = "policy of privaudit"
 DIFFERENCE = "auc_difference"
 
 Cell = Callable[[AuditReport, Finding], str]
@@ -62,7 +65,8 @@ def defense_table(report: AuditReport) -> Table:
     arms = arms_of(report)
     if not arms:
         return Table(head=(), rows=())
-    lines = [(name, [cell(report, arm) for arm in arms]) for name, cell in MEASURES]
+    limits = {POLICY: f"{POLICY} ({arms[0].params['policy_limits']})"} if arms[0].params.get("policy_limits") else {}
+    lines = [(limits.get(name, name), [cell(report, arm) for arm in arms]) for name, cell in MEASURES]
     told = [(name, cells) for name, cells in lines if any(cells)]
     titles = tuple(map(arm_title, arms))
     if len(arms) <= MOST_COLUMNS:
@@ -109,16 +113,16 @@ def _gap(_: AuditReport, arm: Finding) -> str:
 
 
 def _largest(name: str, at: float | None = None) -> Cell:
-    """Make a cell with an arm's largest value of a metric, and whose it is."""
+    """Make a cell with what the strongest attack on an arm reaches, and which one it is."""
 
     def cell(report: AuditReport, arm: Finding) -> str:
-        measured = [(metric_of(f.metrics, name, at), f.method) for f in attacks_of_arm(report, arm.id)]
-        known = [(metric, method) for metric, method in measured if metric is not None]
-        values = [(metric.value, metric, method) for metric, method in known if metric.value is not None]
-        if not values:
-            return NOT_MEASURABLE if known else ""
-        _, metric, method = max(values, key=lambda one: one[0])
-        return f"{_short(metric)}\n{attack_text(method)}"
+        attacks = attacks_of_arm(report, arm.id)
+        best = strongest(attacks, name, at)
+        if best is None:
+            return NOT_MEASURABLE if any(metric_of(f.metrics, name, at) for f in attacks) else ""
+        over = f" over {best.n_targets} models" if best.n_targets > 1 else ""
+        told = Metric(name=name, at=at, value=best.value, lower=best.lower, upper=best.upper)
+        return f"{_short(told)}{over}\n{attack_text(best.method)}"
 
     return cell
 
@@ -139,7 +143,8 @@ def _claim(_: AuditReport, arm: Finding) -> str:
 
 def _policy(_: AuditReport, arm: Finding) -> str:
     outcome, failed = str(arm.params.get("policy") or ""), arm.params.get("policy_failed") or ()
-    return outcome + (f"\n{', '.join(map(str, failed))}" if outcome != "pass" and failed else "")
+    said = POLICY_OUTCOMES.get(outcome, outcome)
+    return said + (f"\n{', '.join(map(str, failed))}" if outcome != "pass" and failed else "")
 
 
 COLUMNS: dict[str, tuple[str, float | None]] = {
@@ -158,5 +163,5 @@ MEASURES: tuple[tuple[str, Cell], ...] = (
     ("AUC (0.5 is guessing)", _largest("auc")),
     ("right answers on the population", _largest("accuracy")),
     ("claim", _claim),
-    ("policy", _policy),
+    (POLICY, _policy),
 )

@@ -7,7 +7,7 @@ from privaudit.report.attack_figure import attack_caption
 from privaudit.report.axis_rows import left_out
 from privaudit.report.canary_words import control_words, interval_words, verdict_rests_on
 from privaudit.report.defense_figure import defense_caption
-from privaudit.report.defense_tables import arms_of, defense_notes
+from privaudit.report.defense_tables import arm_title, arms_of, defense_notes
 from privaudit.report.distribution_tables import outcome_of_worlds, pairs_sentence
 from privaudit.report.figures import roc_caption, roc_findings
 from privaudit.report.methods import method_notes
@@ -16,6 +16,8 @@ from privaudit.report.serialise import audit_digest
 from privaudit.report.subgroup_tables import who_sentences
 from privaudit.types import AuditReport
 
+FEW_ARMS = 3
+POLICY_OUTCOMES = {"pass": "passes the policy", "fail": "fails the policy", "inconclusive": "policy open"}
 OUTCOMES = {"violated": "claim contradicted", "consistent": "claim not contradicted", "too_weak": "audit too weak"}
 
 
@@ -58,6 +60,8 @@ def _badge(report: AuditReport) -> str:
     verdict, arms = report.claim_verdict(), arms_of(report)
     if verdict is not None:
         return OUTCOMES.get(verdict.outcome, verdict.outcome)
+    if 1 < len(arms) <= FEW_ARMS and all(arm.params.get("policy") for arm in arms):
+        return " · ".join(f"{arm_title(arm)}: {POLICY_OUTCOMES.get(arm.params['policy'], 'open')}" for arm in arms)
     if len(arms) > 1:
         return f"{len(arms) - 1} {'defense' if len(arms) == 2 else 'defenses'} compared"
     return (outcome_of_worlds(report) if not report.attacked() else "") or "no claim"

@@ -1,6 +1,7 @@
 """What a comparison says, on reports built by hand."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -238,3 +239,16 @@ def test_attacks_that_one_arm_alone_was_spared_do_not_count():
         report_of(attack("lira", 0.6), claim=CLAIM),
     )
     assert change_of("dp_sgd", findings, confidence=0.95).value == 0.0
+
+
+def test_sentences_are_for_people_who_know_no_terms():
+    jargon = re.compile(r"\b(?:TPR|FPR|AUC|ROC|shadow|estimator|adjacency|logit)", re.IGNORECASE)
+    gap = attack("gap", 0.6, access="label")
+    plain, other = [attack("lira", 0.8), gap], [attack("lira", 0.62), gap]
+    _, notes = compared(
+        [NOISY, SILENT, {"name": "top_k", "k": 1}, {"name": "rounding", "decimals": 1}],
+        report_of(*plain), report_of(*other, claim=CLAIM), report_of(*other), report_of(*other), report_of(*plain),
+    )  # fmt: skip
+    assert len(notes) >= 5
+    for note in notes:
+        assert not jargon.search(note), note

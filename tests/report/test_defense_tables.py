@@ -24,7 +24,7 @@ def test_few_arms_stand_side_by_side_in_columns(compared):
     assert rows["train/test gap"] == ("38 %", "3 %", "5 %")
     assert rows["members found at 1 % false accusations"][0] == "7.5 % (6.5 % to 8.7 %)\nLiRA"
     assert rows["claim"] == ("none", "epsilon 5.08\naudit too weak", "none")
-    assert rows["policy"] == ("fail\nauc", "pass", "pass")
+    assert rows["policy of privaudit"] == ("fails\nauc", "passes", "passes")
     assert "right answers on the population" not in rows  # nothing of the kind was measured
 
 
