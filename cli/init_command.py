@@ -27,6 +27,6 @@ def command(folder: str, force: bool, debug: bool) -> int:
         (Path(folder) / name).write_text(files("privaudit.cli").joinpath(template).read_text(encoding="utf-8"))
         click.echo(f"wrote {Path(folder) / name}")
     click.echo(
-        f"next: replace load_data and build_model in target.py, then `privaudit run {Path(folder) / 'audit.yaml'}`"
+        f"next: replace load_data and build_model in target.py, then `privaudit run {Path(folder) / 'audit.yaml'} --out {Path(folder) / 'out'}`"
     )
     return 0

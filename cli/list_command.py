@@ -1,7 +1,8 @@
 """``privaudit list``."""
 
 import json
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
+from importlib import import_module
 
 import click
 
@@ -38,11 +39,23 @@ def command(kind: str | None, output_format: str, debug: bool) -> int:
         if method.kind != last:
             click.echo(f"{'' if not last else chr(10)}{method.kind}")
             last = method.kind
+        takes = (
+            f" Takes {parameters}." if method.kind == "defense" and (parameters := _parameters(method.where)) else ""
+        )
         needs = "" if method.needs == "nothing" else f"needs {method.needs}"
         if method.source:  # too much for one line
             click.echo(f"  {method.name:<{width}}  {method.summary}")
             cost = f" Cost: {method.cost}." if method.cost else ""
-            click.echo(f"  {'':<{width}}    {needs}.{cost} Source: {method.source}.")
+            click.echo(f"  {'':<{width}}    {needs}.{takes}{cost} Source: {method.source}.")
         else:
             click.echo(f"  {method.name:<{width}}  {method.summary}{f' ({needs})' if needs else ''}")
     return 0
+
+
+def _parameters(where: str) -> str:
+    """Names of a method's parameters; those that must be given stand first and alone."""
+    module, _, attribute = where.partition(":")
+    own = [one for one in fields(getattr(import_module(module), attribute)) if one.init]
+    needed = [one.name for one in own if one.default is MISSING and one.default_factory is MISSING]
+    free = [one.name for one in own if one.name not in needed]
+    return ", ".join([*needed, *(f"{name} (optional)" for name in free)])

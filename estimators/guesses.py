@@ -10,7 +10,7 @@ from privaudit.errors import ConfigError
 from privaudit.validate import check_probability, check_scores
 
 GUESS_ASSUMPTIONS = (
-    "every canary was in the training set by its own fair coin, and nothing else depends on the coins",
+    "every canary (a record with a coin) was in the training set by its own fair coin, and nothing else depends on the coins",
     "the guesses are a function of the released model only",
     "how many guesses are made was fixed beforehand",
 )

@@ -10,6 +10,7 @@ FACTS = {
     "the kind of audit": ("config", "kind"),
     "the design": ("coins", "design"),
     "the number of models trained": ("models", "trained"),
+    "the models attacked": ("config", "design", "targets"),
     "the canaries": ("config", "canaries"),
     "the layout of the scores": ("scores", "layout"),
     "the quantity of the scores": ("scores", "quantity"),

@@ -19,7 +19,7 @@ NO_BASELINE = (
     "There is no baseline to compare with: name its report under baseline.report in the policy, or with --baseline."
 )
 LEFT_OUT = (
-    "The interval takes both audits' records as independent samples, which is cautious where records and coins are the same; "
+    "The interval takes both audits' records as independent samples, which is cautious where the same records are members of both; "
     "it is about these two trained models, and how much a second training of the same recipe differs is not in it."
 )
 OTHER_DATA = "The two audits are of different data."

@@ -62,7 +62,10 @@ def _create(kind: str, name: str, params: Mapping[str, Any]) -> Any:
     needed = [field.name for field in dataclasses.fields(built) if field.init and _has_no_default(field)]
     absent = [name for name in needed if name not in params]
     if absent:
-        raise ConfigError(f"{kind} {name} needs {' and '.join(absent)}.", key=f"{kind}s.{name}.{absent[0]}")
+        example = ", ".join([f"name: {name}", *(f"{one}: ..." for one in absent)])
+        raise ConfigError(
+            f"{kind} {name} needs {' and '.join(absent)}: write {{{example}}}.", key=f"{kind}s.{name}.{absent[0]}"
+        )
     try:
         return built(**params)
     except TypeError as error:  # a text where a number is due, met in a comparison

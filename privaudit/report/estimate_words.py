@@ -33,8 +33,13 @@ def confidence_text(confidence: float) -> str:
     return "computed" if confidence == 1 else f"{100 * confidence:.4g} %"
 
 
-def made_from(estimate: EpsilonEstimate) -> str:
-    """Return the counts behind an estimate, and what became of those that do not count; "" where there are none."""
+def made_from(estimate: EpsilonEstimate, *, game: str = "canary") -> str:
+    """Return the counts behind an estimate, and what became of those that do not count; "" where there are none.
+
+    Args:
+        estimate: the estimate.
+        game: that was played; records of a membership audit have coins, and nobody planted them.
+    """
     numbers = estimate.diagnostics
     if "n_coordinates" in numbers:
         return f"{numbers['n_coordinates']:g} coordinates x {numbers['steps']:g} steps"
@@ -42,7 +47,8 @@ def made_from(estimate: EpsilonEstimate) -> str:
         each = f", {numbers['n_canaries']:g} canaries each" if numbers["n_canaries"] > 1 else ""
         return f"{numbers['n_rounds']:g} pairs of runs{each}"
     if "n_canaries" in numbers:
-        counts = ", ".join(f"{numbers[key]:g} {word}" for key, word in GUESSES if key in numbers)
+        words = {"canaries": "canaries" if game == "canary" else "records with coins"}
+        counts = ", ".join(f"{numbers[key]:g} {words.get(word, word)}" for key, word in GUESSES if key in numbers)
         return f"{counts}{_tied(estimate)}{_choosing(estimate)}"
     if estimate.method == "known_coin_step":
         return f"{estimate.n_in} steps with a canary, {estimate.n_out} without"

@@ -139,7 +139,7 @@ def _estimate_row(finding: Finding, estimate: EpsilonEstimate, is_primary: bool)
         confidence_text(estimate.confidence),
         NEIGHBOURING_NAMES[estimate.neighbouring],
         delta_text(estimate.delta),
-        made_from(estimate),
+        made_from(estimate, game=finding.game),
         "" if is_upper or math.isinf(estimate.ceiling) else epsilon_text(estimate.ceiling, "up"),
         validity_text(estimate),
     )

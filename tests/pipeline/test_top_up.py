@@ -8,7 +8,7 @@ import pytest
 from privaudit.config import AuditConfig, parse
 from privaudit.data.design import make_design
 from privaudit.errors import StoreError, StoreVersionError
-from privaudit.pipeline import run, run_audit, train_shadows
+from privaudit.pipeline import members, run, run_audit, train_shadows
 from privaudit.pipeline.analyse import analyse
 from privaudit.pipeline.top_up import check_stored, design_settings
 from privaudit.report import report_to_json
@@ -132,7 +132,7 @@ def test_a_crash_while_the_folder_is_laid_out_is_mended_by_the_same_command(audi
 
     def top_up_and_crash():
         with monkeypatch.context() as patch:
-            patch.setattr(run, write, crash)
+            patch.setattr(members, write, crash)
             with pytest.raises(KeyboardInterrupt):
                 train_shadows(audit(n_models=10))
 

@@ -74,7 +74,7 @@ def _by_the_rest(plain: Measured, twin: Measured, confidence: float) -> str:
         strength_of([f for f in some if f.method in shared], confidence=confidence) for some in (ours, theirs)
     )
     fell = after is not None and before is not None and after.less(before).upper < 0
-    return ", which the rest of the recipe (clipping, and how it trains) did" if fell else ""
+    return "; what fell, fell by the rest of the recipe (clipping, and how it trains)" if fell else ""
 
 
 def _promise(one: Measured) -> str:
