@@ -74,12 +74,14 @@ class PrivacyGate:
         __tracebackhide__ = True
         from privaudit.errors import PrivauditError
 
-        name = _name_of(report)
+        name, problem = _name_of(report), ""
         try:
             result, digest = self._judge(report, policy, baseline)
         except PrivauditError as error:
+            problem = _one_line(error)
+        if problem:  # outside of the handler: pytest would show what was caught, too, with its line breaks
             self._record(name, "error", "")
-            pytest.fail(f"privacy gate of {name}: {_one_line(error)}", pytrace=False)
+            pytest.fail(f"privacy gate of {name}: {problem}", pytrace=False)
         self._record(name, result.outcome, digest)
         if result.outcome != "pass":
             pytest.fail(failure_text(name, result), pytrace=False)

@@ -11,6 +11,7 @@ from privaudit.config import (
     parse,
     read_yaml,
 )
+from privaudit.config.reading import problems_of
 from privaudit.errors import ConfigError
 
 RECIPE = {"steps": 100, "sample_rate": 0.1}
@@ -369,3 +370,15 @@ def test_a_file_is_read_with_anchors(tmp_path):
     assert (config.seed, config.recipe.optimizer.lr) == (7, 0.3)
     path.write_text("base: &b {a: 1}\nother: {<<: *b, c: 2}\n")
     assert read_yaml(path)["other"] == {"a": 1, "c": 2}
+
+
+@pytest.mark.parametrize("formats", [["junitt"], ["junitt", "pdf"]])
+def test_a_wrong_item_is_not_told_as_an_empty_list_too(formats):
+    """Pydantic drops items that are wrong, and then calls the list too short."""
+    told = problems_of(AuditConfig, {"recipe": {"epochs": 1, "batch_size": 8}, "report": {"formats": formats}})
+    assert [line.partition(":")[0] for line in told] == [f"report.formats.{place}" for place in range(len(formats))]
+
+
+def test_an_empty_list_is_still_too_short():
+    (told,) = problems_of(AuditConfig, {"recipe": {"epochs": 1, "batch_size": 8}, "report": {"formats": []}})
+    assert told.startswith("report.formats:")

@@ -246,3 +246,11 @@ def test_loading_the_plugin_imports_nothing_heavy():
     code = "import sys, privaudit.pytest_plugin; print([n for n in ('numpy', 'yaml', 'pydantic', 'torch') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_error_is_told_once_and_on_one_line(project):
+    body = "def test_leak(privacy_gate):\n    privacy_gate('no\\n::error::boo')\n"
+    result = project(body, failed=1)
+    lines = result.stdout.lines
+    assert not [line for line in lines if line.startswith("::error")]
+    assert not [line for line in lines if "another exception" in line or "direct cause" in line]

@@ -15,6 +15,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
+# Templates, style, script and the shipped policy are data: a package that lacks them is imported all the same.
+SHOW = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("sample_report", sys.argv[1])
+sample = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sample)
+from privaudit.gate import judge, shipped_policy
+from privaudit.report.write import RENDERERS, rendered
+report = sample.sample_report()
+texts = {name: rendered(report, name, result=judge(report, shipped_policy())) for name in RENDERERS}
+assert "<script>" in texts["html"] and "<style>" in texts["html"]
+print("rendered", ", ".join(texts))
+"""
+
+
 def run(*command: str, cwd: str) -> None:
     print("+", " ".join(command), flush=True)
     subprocess.run(command, cwd=cwd, check=True)
@@ -44,6 +59,7 @@ def main() -> None:
             "print('imported', len(sys.argv) and 'all packages;', 'adult has', load_adult().n_records, 'records')\n"
         )
         run(python, "-c", check, cwd=folder)
+        run(python, "-c", SHOW, str(ROOT / "tests" / "report" / "sample_report.py"), cwd=folder)
         run(str(clean / "bin" / "privaudit"), "--help", cwd=folder)
 
 

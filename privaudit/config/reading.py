@@ -1,5 +1,6 @@
 """Reads files that people write: YAML into strict pydantic models; a typo is an error that names the key path."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -122,8 +123,17 @@ def problems_of(model: type[Model], content: dict[str, Any]) -> tuple[str, ...]:
 
 def _told(model: type[BaseModel], error: ValidationError) -> list[tuple[str, str]]:
     """Return key and message of each problem; a typo comes first, for it explains the rest."""
-    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    found = error.errors()
+    kept = [problem for problem in found if not _is_echo(problem, found)]
+    problems = sorted(kept, key=lambda problem: problem["type"] != "extra_forbidden")
     return [(key := _key_of(problem), _explain(model, problem, key)) for problem in problems]
+
+
+def _is_echo(problem: Any, problems: Sequence[Any]) -> bool:
+    """Whether a list is called too short only because pydantic leaves out the items in it that are wrong."""
+    place = problem["loc"]
+    within = (other["loc"] for other in problems if len(other["loc"]) > len(place))
+    return problem["type"] == "too_short" and any(other[: len(place)] == place for other in within)
 
 
 def _key_of(problem: Any) -> str:

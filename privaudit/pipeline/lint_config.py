@@ -16,7 +16,7 @@ from privaudit.data.sources import check_source
 from privaudit.data.user_code import split_spec
 from privaudit.defenses.resampling import Resampling
 from privaudit.errors import ConfigError, PrivauditError
-from privaudit.pipeline.defend.arms import arms_of, kind_of, with_adaptive_attacks
+from privaudit.pipeline.defend.arms import arms_of, defense_of, kind_of, with_adaptive_attacks
 from privaudit.pipeline.distribution.methods import distribution_attacks
 from privaudit.pipeline.primary import check_guesses, check_primary, make_methods
 from privaudit.registry import (
@@ -72,7 +72,7 @@ def _method_checks(config: AuditConfig) -> Iterator[Check]:
     for method in config.estimators:
         yield partial(create_estimator, method.name, method.params)
     for defense in config.defenses:
-        yield partial(_check_defense, defense.name, defense.params)
+        yield partial(defense_of, defense)
     if config.output is not None:
         yield partial(_check_output, config.output.name, config.output.params)
     if config.distribution is not None:

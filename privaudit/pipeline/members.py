@@ -1,7 +1,8 @@
 """Left of the seam of a membership audit: lays out the folder, trains and queries what is missing."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from privaudit.config import AuditConfig
 from privaudit.data.dataset import Dataset
@@ -27,10 +28,37 @@ from privaudit.store.tensors import check_whole
 from privaudit.types.design import CONTROL
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Checked:
+    """An audit that can be laid out: nothing was written for it yet.
+
+    Attributes:
+        plan: with its trainer.
+        released: what was read of a released model; ``None`` where there is none.
+    """
+
+    plan: AuditPlan
+    released: Any | None
+
+
 def prepare(
     config: AuditConfig, *, dataset: Dataset | None = None, base: Path | None = None, accept_versions: bool = False
 ) -> AuditPlan:
     """Check everything that can be checked before training, and lay out the audit's folder.
+
+    Args:
+        config: the audit.
+        dataset: the records, instead of the config's source.
+        base: folder of relative paths.
+        accept_versions: use models that were trained with other library versions.
+    """
+    return lay_out(check_audit(config, dataset=dataset, base=base, accept_versions=accept_versions))
+
+
+def check_audit(
+    config: AuditConfig, *, dataset: Dataset | None = None, base: Path | None = None, accept_versions: bool = False
+) -> Checked:
+    """Check everything that can be checked before training, and write nothing.
 
     Args:
         config: the audit.
@@ -58,21 +86,34 @@ def prepare(
     digest = plan.manifest.recipe["model"].get("checkpoint")
     released = None if digest is None else load_released(plan.config, plan.dataset, plan.spec, digest)
     folder = AuditFolder(Path(config.out))
-    manifest = plan.manifest
     if folder.manifest.exists():
-        stored = read_manifest(folder.manifest)
-        check_stored(stored, manifest, plan.design, folder.path, accept_versions=accept_versions)
-        manifest = replace(manifest, versions=joint_versions(stored.versions, manifest.versions))
-        manifest = with_looks_of(stored, manifest)
+        check_stored(
+            read_manifest(folder.manifest), plan.manifest, plan.design, folder.path, accept_versions=accept_versions
+        )
         for path in sorted((folder.path / "models").glob("*.safetensors")):
             check_whole(path)
+    return Checked(plan=plan, released=released)
+
+
+def lay_out(checked: Checked) -> AuditPlan:
+    """Write an audit's folder: design, manifest, and what of the data its attacks look at.
+
+    Args:
+        checked: the audit.
+    """
+    plan, manifest = checked.plan, checked.plan.manifest
+    folder = AuditFolder(Path(plan.config.out))
+    if folder.manifest.exists():
+        stored = read_manifest(folder.manifest)
+        manifest = replace(manifest, versions=joint_versions(stored.versions, manifest.versions))
+        manifest = with_looks_of(stored, manifest)
     folder.create()
     # the manifest comes last: until it names the added models, the folder is unfinished, and the same command goes on
     write_design(folder.design, plan.design, plan.records)
     write_manifest(folder.manifest, manifest)
-    if released is not None:
-        store_released(folder, released)
-    if wants_features(make_methods(config)[0]):
+    if checked.released is not None:
+        store_released(folder, checked.released)
+    if wants_features(make_methods(plan.config)[0]):
         store_features(folder, plan.dataset.features)
     return plan
 

@@ -30,7 +30,6 @@ from privaudit.training.recipe import Recipe, resolve_recipe
 from privaudit.types import AuditDesign
 from privaudit.types.design import CONTROL
 
-READ_IN_TRAINING = ("loss_trace", "chameleon")  # collectors
 LEFT_OF_THE_SEAM = ("out", "device", "engine")  # where things run; enters no digest and no report
 
 
@@ -104,8 +103,8 @@ def make_plan(
     recipe = resolve_recipe(config.recipe, n_canaries=len(design.coin_records))
     recipes = (recipe, recipe.without_privacy()) if n_controls else (recipe,)
     spec = ModelSpec(build=config.model.build, params=config.model.params, train=config.model.train, base=base)
-    collectors = _checked_collectors(attacks, records, design, spec, recipe)
-    _check_output(config, collectors)
+    _check_output(config)
+    collectors = _checked_collectors(attacks, records, design, spec, recipe, is_filtered=config.output is not None)
     manifest = replace(_manifest(config, records, design, recipes, spec, device_type), remarks=remarks)
     return AuditPlan(
         config=config,
@@ -127,8 +126,8 @@ def _check_population(attacks: Sequence[Attack], design: AuditDesign) -> None:
             )
 
 
-def _check_output(config: AuditConfig, collectors: Sequence[Collector]) -> None:
-    """Refuse what is no output filter, and attacks that read models before their answers are filtered."""
+def _check_output(config: AuditConfig) -> None:
+    """Refuse what is no output filter; collectors refuse to read models past one."""
     if config.output is None:
         return
     if not isinstance(create_defense(config.output.name, config.output.params), OutputDefense):
@@ -137,16 +136,16 @@ def _check_output(config: AuditConfig, collectors: Sequence[Collector]) -> None:
             "`privaudit list defenses`.",
             key="output",
         )
-    early = [collector.name for collector in collectors if collector.name in READ_IN_TRAINING]
-    if early:
-        raise UnsupportedError(
-            f"signals of collector {early[0]} are read while models are trained, before any output filter. Leave out the attack "
-            "that reads them, or the filter."
-        )
 
 
 def _checked_collectors(
-    attacks: Sequence[Attack], records: Dataset, design: AuditDesign, spec: ModelSpec, recipe: Recipe
+    attacks: Sequence[Attack],
+    records: Dataset,
+    design: AuditDesign,
+    spec: ModelSpec,
+    recipe: Recipe,
+    *,
+    is_filtered: bool,
 ) -> tuple[Collector, ...]:
     collectors = create_collectors(attacks)
     context = CollectContext(
@@ -156,6 +155,7 @@ def _checked_collectors(
         n_trace_points=len(trace_steps(recipe, records.n_records)),
         labels=records.labels,
         n_classes=records.n_classes,
+        is_filtered=is_filtered,
     )
     for collector in collectors:
         collector.check(context)

@@ -18,6 +18,7 @@ from privaudit.store.atomic import write_text
 from privaudit.types import AuditReport
 from privaudit.types.report import SCHEMA_VERSION
 
+BEFORE_WAIVERS = ("1.0", "1.1")  # schema versions without the key verdicts.waiver
 DIGEST_KEY = "audit_digest"
 
 
@@ -38,7 +39,16 @@ def report_to_dict(report: AuditReport) -> dict[str, Any]:
     """
     content: dict[str, Any] = encode(thin_report(report))
     version = content.pop("schema_version")
+    if version in BEFORE_WAIVERS:
+        _leave_out_waivers(content)
     return {"schema_version": version, DIGEST_KEY: digest_of({"schema_version": version, **content}), **content}
+
+
+def _leave_out_waivers(content: dict[str, Any]) -> None:
+    """Write a report as the minor version that made it did, so that it keeps the digest it was published with."""
+    for verdict in content["verdicts"]:
+        if not verdict["waiver"]:
+            del verdict["waiver"]
 
 
 def report_from_dict(mapping: Mapping[str, Any]) -> AuditReport:

@@ -163,6 +163,8 @@ def test_another_filter_refuses_the_old_signals(folder, tmp_path):
     (tmp_path / "audit.yaml").write_text(MEMBERS.replace("{name: top_k, k: 1}", "{name: top_k, k: 2}"))
     result = type(folder)(tmp_path).inside("defend", "audit.yaml", code=4)
     assert "output" in result.stderr and "top_k" in result.stderr
+    manifests = [one / "manifest.json" for one in (folder.folder / "out", tmp_path / "out")]
+    assert len({one.read_bytes() for one in manifests}) == 1  # else `privaudit attack` would call k 1 k 2
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,15 @@ def test_arms_are_called_by_their_ids_and_shown_by_their_titles():
     assert [(one.id, one.title), (two.id, two.title)] == [("top_k", "top k (k 1)"), ("three", "Three")]
 
 
+def test_arms_whose_titles_would_be_one_are_told_apart_by_their_ids():
+    noisy = {"name": "dp_sgd", "noise_multiplier": 1.0}
+    arms = arms_of(
+        config_of({**noisy, "id": "fast", "recipe": {"epochs": 2}}, {**noisy, "id": "slow", "recipe": {"epochs": 9}})
+    )
+    titles = ["DP-SGD (noise multiplier 1.0), fast", "DP-SGD (noise multiplier 1.0), slow"]
+    assert [arm.title for arm in arms] == ["no defense", *titles]
+
+
 @pytest.mark.parametrize("second", [{"name": "top_k", "k": 3}, {"name": "rounding", "decimals": 1, "id": "none"}])
 def test_two_arms_of_one_name_are_refused(second):
     with pytest.raises(ConfigError, match="called"):
@@ -53,6 +62,20 @@ def test_unknown_defenses_and_parameters_name_the_nearest():
         arms_of(config_of({"name": "topk"}))
     with pytest.raises(ConfigError, match="decimals"):
         arms_of(config_of({"name": "rounding", "decimal": 2}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "top_k", "id": "mine", "k": 0},
+        {"name": "early_stopping", "id": "mine", "share": 2},
+        {"name": "dp_sgd", "id": "mine", "noise_multiplier": 1.0, "recipe": {"steps": 5}},
+    ],
+)
+def test_a_wrong_parameter_names_its_arm(wrong):
+    with pytest.raises(ConfigError, match=r"^defenses\.mine: ") as told:
+        arms_of(config_of({"name": "top_k", "k": 1}, {"name": "label_smoothing", "share": 0.1}, wrong))
+    assert told.value.key == "defenses.mine"
 
 
 def test_changes_of_the_data_are_for_worlds():

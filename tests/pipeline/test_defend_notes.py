@@ -252,3 +252,10 @@ def test_sentences_are_for_people_who_know_no_terms():
     assert len(notes) >= 5
     for note in notes:
         assert not jargon.search(note), note
+
+
+def test_an_audit_of_labels_alone_says_nothing_about_attacks_that_see_scores():
+    gap = report_of(attack("gap", 0.6, access="label"))
+    _, notes = compared([{"name": "top_k", "k": 1}], gap, gap)
+    assert the(notes, "Attacks that see only which class is named")
+    assert not [note for note in notes if "scores" in note]

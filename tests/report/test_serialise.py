@@ -246,3 +246,20 @@ def test_reading_and_judging_need_no_torch_and_no_renderer():
     heavy = ["torch", "opacus", "click", "jinja2", "matplotlib"]
     done = subprocess.run([sys.executable, "-c", code.format(heavy)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_report_of_an_older_minor_version_keeps_its_digest(tmp_path, version):
+    """`gate --expect-digest` and every rendering name the digest that stands in the file."""
+    subject = Subject(name="old", model_digest="", data_digest="")
+    content = report_to_dict(
+        AuditReport(subject=subject, claim=None, sections=(), verdicts=(Verdict(rule="claim", outcome="too_weak"),))
+    )
+    content["schema_version"] = version
+    content["verdicts"][0].pop("waiver")
+    content["audit_digest"] = digest_of(content)
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(content))
+    read = load_report(path)
+    assert audit_digest(read) == content["audit_digest"]
+    assert json.loads(report_to_json(read)) == content

@@ -1,7 +1,9 @@
 """What an audit with defenses is made of: one audit without, and one with each of them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,18 +65,25 @@ def arms_of(config: AuditConfig) -> tuple[Arm, ...]:
     out = Path(config.out)
     open_to_all = with_adaptive_attacks(config)
     plain = Arm(id=PLAIN, name=PLAIN, title="no defense", kind="none", settings={}, config=open_to_all, folder=out)
-    return (plain, *(_arm(config, defense, out / "defenses" / defense.arm) for defense in config.defenses))
+    return _told_apart([plain, *(_arm(config, defense, out / "defenses" / defense.arm) for defense in config.defenses)])
+
+
+def _told_apart(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+    """Put the id behind titles that more than one arm has, such as two recipes for one noise."""
+    often = Counter(arm.title for arm in arms)
+    return tuple(arm if often[arm.title] == 1 else replace(arm, title=f"{arm.title}, {arm.id}") for arm in arms)
 
 
 def _arm(config: AuditConfig, defense: DefenseConfig, folder: Path) -> Arm:
-    built = _built(defense)
+    built = defense_of(defense)
     kind = kind_of(built)
     # an attacker of trainings has nothing to average out, and his label-only attacks are dear
     content = (with_adaptive_attacks(config) if kind == "output" else config).model_dump(mode="json")
     content |= {"defenses": [], "out": str(folder)}
     if kind == "training":
         _refuse_released(config, defense)
-        content["recipe"] = built.change(content["recipe"])
+        with _naming(defense):
+            content["recipe"] = built.change(content["recipe"])
     else:
         _answer_or_treat(content, config, defense, kind)
     return Arm(
@@ -88,10 +97,26 @@ def _arm(config: AuditConfig, defense: DefenseConfig, folder: Path) -> Arm:
     )
 
 
-def _built(defense: DefenseConfig) -> Any:
-    """Build a defense to see what it is; the size of re-sampled sets may be left to the plan of the audit, which knows the worlds."""
+def defense_of(defense: DefenseConfig) -> Any:
+    """Build a defense to see what it is; the size of re-sampled sets may be left to the plan of the audit, which knows the worlds.
+
+    Args:
+        defense: as it stands in the config.
+
+    Raises:
+        ConfigError: says of which arm; two defenses may have parameters of one name.
+    """
     by_plan = {"size": "varying"} if defense.name == Resampling.name else {}
-    return create_defense(defense.name, {**by_plan, **defense.params})
+    with _naming(defense):
+        return create_defense(defense.name, {**by_plan, **defense.params})
+
+
+@contextmanager
+def _naming(defense: DefenseConfig) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"defenses.{defense.arm}: {error}", key=f"defenses.{defense.arm}") from None
 
 
 def kind_of(built: Any) -> ArmKind:
@@ -165,4 +190,4 @@ def _adaptive(name: str, config: AuditConfig) -> MethodConfig:
 
 
 def _filters(defense: DefenseConfig) -> bool:
-    return kind_of(_built(defense)) == "output"
+    return kind_of(defense_of(defense)) == "output"

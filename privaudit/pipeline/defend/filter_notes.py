@@ -55,7 +55,7 @@ def filter_notes(measured: Sequence[Measured], findings: Sequence[Finding], *, c
     helped = [one for one in found if one.label.upper < 0]
     others = [one for one in found if one not in helped]
     hiding = [one.title for one in others if one.score is not None and one.score.upper < 0]
-    idle = [one.title for one in others if one.title not in hiding]
+    idle = [one.title for one in others if one.score is not None and one.title not in hiding]
     without = found[0].value - found[0].label.value
     start = (
         "Attacks that see only which class is named tell "

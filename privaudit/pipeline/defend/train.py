@@ -10,7 +10,7 @@ from privaudit.data.dataset import Dataset
 from privaudit.interfaces import Progress, ProgressHook
 from privaudit.pipeline.defend.arms import Arm, arms_of
 from privaudit.pipeline.distribution.train import check_folder, collect_planned, plan_worlds
-from privaudit.pipeline.members import collect_signals, prepare
+from privaudit.pipeline.members import check_audit, collect_signals, lay_out
 
 
 def share_models(source: Path, folder: Path) -> None:
@@ -84,7 +84,9 @@ def _train_members(
     accept_versions: bool,
     progress: ProgressHook | None,
 ) -> Path:
-    plans = [prepare(arm.config, dataset=dataset, base=base, accept_versions=accept_versions) for arm in arms]
+    # no folder is touched before all can be: the manifest of the whole says what the arms are made of
+    checked = [check_audit(arm.config, dataset=dataset, base=base, accept_versions=accept_versions) for arm in arms]
+    plans = [lay_out(one) for one in checked]
     for arm, plan in zip(arms, plans, strict=True):
         if arm.kind == "output":  # what a model says is another, not the model
             share_models(arms[0].folder, arm.folder)
