@@ -155,7 +155,7 @@ def _line(verdict: Verdict) -> str:
 
 def _on_one_line(text: str) -> str:
     """Names of rules, groups and files come from others; a line break in one would begin a line of its own."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return "".join(letter if letter.isprintable() else " " for letter in text).replace("##[", "## [")
 
 
 def _as_json(report: AuditReport, result: GateResult, policy_name: str) -> str:

@@ -124,6 +124,8 @@ def _help_of(error: click.UsageError) -> str:
 
 
 def _say(message: str, code: int) -> int:
-    line = " ".join(message.split())  # one line, whatever a library put into its text
+    line = " ".join(message.split()).replace(
+        "##[", "## ["
+    )  # one line, and no command to a CI runner, whatever a library put into it
     click.echo(f"privaudit: {line}", err=True)
     return code

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from privaudit.config.params import Params
 from privaudit.config.reading import StrictModel
@@ -35,6 +35,14 @@ class DefenseConfig(StrictModel):
             params = {key: item for key, item in value.items() if key not in RESERVED}
             return {"params": params, **{key: value[key] for key in RESERVED if key in value}}
         return value
+
+    @field_validator("title")
+    @classmethod
+    def _one_line(cls, title: str | None) -> str | None:
+        """A line break would begin a line of its own in the terminal, which a CI runner may take for a command."""
+        if title is not None and not title.isprintable():
+            raise ValueError("a title is one line of printable text")
+        return title
 
     @property
     def arm(self) -> str:

@@ -10,6 +10,7 @@ from privaudit.report.defense_figure import defense_caption
 from privaudit.report.defense_tables import arm_title, arms_of, defense_notes
 from privaudit.report.distribution_tables import outcome_of_worlds, pairs_sentence
 from privaudit.report.figures import roc_caption, roc_findings
+from privaudit.report.histogram_figure import HISTOGRAM_CAPTION
 from privaudit.report.methods import method_notes
 from privaudit.report.sentences import beside_membership, headline, warnings_of, what_would_suffice
 from privaudit.report.serialise import audit_digest
@@ -47,6 +48,7 @@ def words_of(report: AuditReport) -> dict[str, Any]:
         "who": who_sentences(report),
         "worlds_are": pairs_sentence(report),
         "defense_caption": defense_caption(report),
+        "histogram_caption": HISTOGRAM_CAPTION,
         "control_is": control_words(report),
         "others": tables.other_tables(report),
         "methods": method_notes(report),

@@ -40,7 +40,10 @@ FIELDS = [
     ("modified_entropy", {}, "label"),
     ("quantile", {}, "label"),
     ("quantile", {}, "features"),
-    *((name, {}, "label") for name in ("gap", "repeated_gap", "augmentation", "noise", "dhattack", "boundary", "chameleon")),
+    *(
+        (name, {}, "label")
+        for name in ("gap", "repeated_gap", "augmentation", "noise", "dhattack", "boundary", "chameleon")
+    ),
 ]
 
 

@@ -10,9 +10,9 @@ from safetensors.numpy import load_file
 pytestmark = pytest.mark.slow
 
 MEMBERS = """
-data: {source: digits, n_records: 600}
-model: {params: {hidden: [32]}}
-recipe: {epochs: 20, batch_size: 64, optimizer: {name: adam, lr: 0.01}}
+data: {source: "data.py:load"}
+model: {params: {hidden: [64]}}
+recipe: {epochs: 40, batch_size: 64, optimizer: {name: adam, lr: 0.01}}
 design: {n_models: 8}
 attacks: [loss, lira]
 out: out
@@ -22,6 +22,19 @@ defenses:
   - {name: top_k, k: 1}
   - {name: output_noise, id: fresh, scale: 6, fresh: true}
 """
+DATA = '''
+import numpy as np
+from sklearn.datasets import load_digits
+
+
+def load():
+    """Digits of which a third have a wrong class, which a model must learn by heart."""
+    features, labels = load_digits(return_X_y=True)
+    rng = np.random.default_rng(0)
+    wrong = rng.random(len(labels)) < 0.35
+    labels = np.where(wrong, (labels + rng.integers(1, 10, len(labels))) % 10, labels)
+    return (features[:700] / 16).astype(np.float32), labels[:700]
+'''
 WORLDS = """
 kind: distribution
 data: {source: adult, n_records: 3000}
@@ -59,6 +72,7 @@ def arms_of(report):
 def folder(tmp_path_factory, new_command):
     run = new_command(tmp_path_factory.mktemp("defend"))
     (run.folder / "audit.yaml").write_text(MEMBERS)
+    (run.folder / "data.py").write_text(DATA)
     run.inside("defend", "audit.yaml", "--quiet")
     return run
 
@@ -120,7 +134,7 @@ def test_noise_drawn_anew_averages_out(folder):
 
 def test_training_arms_are_not_asked_for_what_only_filters_change(folder, report):
     found, _ = arms_of(report)
-    assert set(found["early_stopping"]) == {"arm", "loss", "lira"}
+    assert set(found["early_stopping"]) == {"arm", "loss", "lira", "gap"}
     assert set(found["none"]) == {"arm", "loss", "lira", "averaged_lira", "gap", "repeated_gap", "noise"}
 
 
@@ -142,11 +156,12 @@ def test_again_from_stored_signals_the_same_bytes_and_nothing_is_trained(folder)
 
 def test_another_analysis_of_the_same_models(folder, tmp_path):
     shutil.copytree(folder.folder / "out", tmp_path / "out")
+    (tmp_path / "data.py").write_text(DATA)
     (tmp_path / "audit.yaml").write_text(MEMBERS.replace("[loss, lira]", "[loss]"))
     run = type(folder)(tmp_path)
     run.inside("attack", "out", "--config", "audit.yaml", "--quiet")
     found, _ = arms_of(json.loads((tmp_path / "out/report.json").read_text()))
-    assert set(found["early_stopping"]) == {"arm", "loss"}
+    assert set(found["early_stopping"]) == {"arm", "loss", "gap"}
 
 
 def test_each_arm_has_its_own_gate(folder):
@@ -160,6 +175,7 @@ def test_each_arm_has_its_own_gate(folder):
 
 def test_another_filter_refuses_the_old_signals(folder, tmp_path):
     shutil.copytree(folder.folder / "out", tmp_path / "out")
+    (tmp_path / "data.py").write_text(DATA)
     (tmp_path / "audit.yaml").write_text(MEMBERS.replace("{name: top_k, k: 1}", "{name: top_k, k: 2}"))
     result = type(folder)(tmp_path).inside("defend", "audit.yaml", code=4)
     assert "output" in result.stderr and "top_k" in result.stderr
@@ -181,6 +197,7 @@ def test_another_filter_refuses_the_old_signals(folder, tmp_path):
     ],
 )
 def test_mistakes_are_one_line(folder, tmp_path, change, arguments, code, says):
+    (tmp_path / "data.py").write_text(DATA)
     (tmp_path / "audit.yaml").write_text(MEMBERS.replace(*change))
     run = type(folder)(tmp_path)
     result = run.inside("defend", "audit.yaml", *arguments, code=code)

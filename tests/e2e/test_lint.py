@@ -241,9 +241,10 @@ def test_a_hook_has_what_pre_commit_asks_for(hook):
     [
         ("audit.yaml", "privaudit-config"),
         ("ml/audit-adult.yml", "privaudit-config"),
-        ("policy.yaml", "privaudit-policy"),
+        ("policy.yaml", None),
+        ("privaudit_policy.yml", "privaudit-policy"),
         ("ci/privacy-policy.yaml", "privaudit-policy"),
-        ("audit-policy.yaml", "privaudit-policy"),
+        ("audit-policy.yaml", None),
         (".github/workflows/audit.yaml", None),
         ("deploy/network-policy.yaml", None),
         ("audit.py", None),

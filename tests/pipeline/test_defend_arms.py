@@ -20,7 +20,7 @@ def test_every_arm_is_the_same_audit_but_for_its_defense():
     plain, filtered, decayed = arms_of(config)
     assert (plain.id, plain.kind, plain.folder) == ("none", "none", Path("o"))
     assert plain.config == with_adaptive_attacks(config) and plain.config.defenses == config.defenses
-    assert [len(arm.config.attacks) for arm in (plain, filtered, decayed)] == [7, 7, 3]
+    assert [len(arm.config.attacks) for arm in (plain, filtered, decayed)] == [7, 7, 4]
     assert (filtered.kind, decayed.kind) == ("output", "training")
     assert filtered.config.output.params == {"k": 1} and filtered.config.recipe == config.recipe
     assert decayed.config.recipe.optimizer.weight_decay == 0.01 and decayed.config.output is None

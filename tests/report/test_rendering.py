@@ -159,7 +159,14 @@ def test_the_page_stands_alone(builder):
 def test_the_page_says_everything(builder):
     page = render_html(builder.sample_report())
     for text in (
-        *("LiRA", "RMIA", "loss threshold", "add/remove", "replace one", "3200 records with coins, 640 guesses, 322 right"),
+        *(
+            "LiRA",
+            "RMIA",
+            "loss threshold",
+            "add/remove",
+            "replace one",
+            "3200 records with coins, 640 guesses, 322 right",
+        ),
         *("at 0.063 % FPR", "noise 0, no clipping", "84.8 %", "84.6 %", "84.3 %", "fair coins, drawn independently"),
         *("Yeom", "Carlini", "Zarifzadeh", "Steinke", "privacy loss distributions", "config.recipe.steps"),
         *("1 number(s) for another neighbouring relation", "the share of guesses was fixed beforehand"),

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from privaudit.config import AuditConfig, parse
 from privaudit.config.defense import DefenseConfig
 from privaudit.config.params import MethodConfig
+from privaudit.defenses.base import OutputDefense, RecipeDefense
 from privaudit.defenses.resampling import Resampling
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.registry import create_defense
@@ -18,6 +19,7 @@ ArmKind = Literal["none", "training", "output", "data"]
 PLAIN = "none"  # id and name of the arm without a defense
 # What an attacker who knows of an output filter does about it: ask often, or look at labels alone.
 ADAPTIVE_ATTACKS = ("averaged_lira", "gap", "repeated_gap", "noise")
+FREE_ATTACKS = ("gap",)  # of what is queried anyway
 SHARED = ("mode", "variance")  # of LiRA and averaged LiRA
 NOT_IN_MEMBERSHIP = "changes the training sets of worlds, and is for audits of kind: distribution"
 
@@ -56,7 +58,8 @@ def arms_of(config: AuditConfig) -> tuple[Arm, ...]:
         UnsupportedError: if a defense cannot serve this kind of audit.
     """
     ids = [PLAIN, *(defense.arm for defense in config.defenses)]
-    twice = sorted({name for name in ids if ids.count(name) > 1})
+    folded = [name.casefold() for name in ids]  # folders of some systems know no difference
+    twice = sorted({name for name in ids if folded.count(name.casefold()) > 1})
     if twice:
         raise ConfigError(
             f"every defense needs a name of its own in the report; more than one is called {twice[0]!r}. Give an id.",
@@ -77,8 +80,9 @@ def _told_apart(arms: Sequence[Arm]) -> tuple[Arm, ...]:
 def _arm(config: AuditConfig, defense: DefenseConfig, folder: Path) -> Arm:
     built = defense_of(defense)
     kind = kind_of(built)
-    # an attacker of trainings has nothing to average out, and his label-only attacks are dear
-    content = (with_adaptive_attacks(config) if kind == "output" else config).model_dump(mode="json")
+    # an attacker of trainings has nothing to average out, and label-only attacks that query are dear
+    names = ADAPTIVE_ATTACKS if kind == "output" else FREE_ATTACKS
+    content = with_adaptive_attacks(config, names).model_dump(mode="json")
     content |= {"defenses": [], "out": str(folder)}
     if kind == "training":
         _refuse_released(config, defense)
@@ -125,9 +129,9 @@ def kind_of(built: Any) -> ArmKind:
     Args:
         built: the defense.
     """
-    if hasattr(built, "change"):
+    if isinstance(built, RecipeDefense):
         return "training"
-    return "output" if hasattr(built, "release") else "data"
+    return "output" if isinstance(built, OutputDefense) else "data"
 
 
 def title_of(defense: DefenseConfig) -> str:
@@ -164,18 +168,17 @@ def _answer_or_treat(content: dict[str, Any], config: AuditConfig, defense: Defe
     content["output"] = method
 
 
-def with_adaptive_attacks(config: AuditConfig) -> AuditConfig:
+def with_adaptive_attacks(config: AuditConfig, attacks: Sequence[str] = ADAPTIVE_ATTACKS) -> AuditConfig:
     """Return the config with the attacks that an attacker who knows of an output filter would choose.
 
     Args:
         config: of kind ``membership``; others, and those without an output filter among their defenses, stay as they are.
+        attacks: those that are added where they are not named already.
     """
     if config.kind != "membership" or not any(_filters(defense) for defense in config.defenses):
         return config
     names = [method.name for method in config.attacks]
-    wanted = [
-        name for name in ADAPTIVE_ATTACKS if name not in names and (config.access == "score" or name != "averaged_lira")
-    ]
+    wanted = [name for name in attacks if name not in names and (config.access == "score" or name != "averaged_lira")]
     return config.model_copy(update={"attacks": (*config.attacks, *(_adaptive(name, config) for name in wanted))})
 
 

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
-from privaudit.pipeline.defend.compare import Measured
+from privaudit.pipeline.defend.compare import Measured, attacks_of
 from privaudit.pipeline.defend.filter_notes import filter_notes
 from privaudit.pipeline.defend.noise_notes import noise_notes
 from privaudit.pipeline.defend.strength import change_of
 from privaudit.types import Finding
 
 EVERY_ARM = 3  # so few defenses are read off a table at a glance
+UNEQUAL = (
+    "Some trainings met {fewest} attacks and others {most} (filters are asked again and again, and for labels alone): changes are told "
+    "of attacks that both met, and the rows below of the best attack on each."
+)
 KNOWN = "Every attacker knows the defense: the models that it learns from were trained, and answer, with it."
 
 
@@ -30,8 +34,15 @@ def comparison_notes(
         *noise_notes(measured, confidence=each),
         *filter_notes(measured, findings, confidence=each),
         *_open_claims(defended),
+        *_unequal(measured),
         KNOWN,
     )
+
+
+def _unequal(measured: Sequence[Measured]) -> list[str]:
+    """Say where arms were attacked in different numbers of ways: the best of more attacks is the stronger for it."""
+    numbers = {len({found.method for found in attacks_of(one.report)}) for one in measured}
+    return [] if len(numbers) < 2 else [UNEQUAL.format(fewest=min(numbers), most=max(numbers))]
 
 
 def _open_claims(defended: Sequence[Measured]) -> list[str]:
