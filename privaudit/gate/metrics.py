@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from privaudit.estimators import advantage_interval, auc_interval, observed_advantage, tpr_interval
 from privaudit.estimators.expected_rate import accepted_by_lot, is_tied_at, untied_curve
 from privaudit.estimators.largest_advantage import WHOLE_BELOW
@@ -123,12 +125,26 @@ def _tpr_interval(roc: RocCurve | None, fpr: float, confidence: float) -> tuple[
     """
     if roc is None:
         return 0.0, 1.0
-    return tpr_interval(untied_curve(roc) if _is_by_lot(roc, fpr) else roc, fpr, confidence=confidence)
+    return tpr_interval(_untied(roc) if _is_by_lot(roc, fpr) else roc, fpr, confidence=confidence)
 
 
 def _is_by_lot(roc: RocCurve, fpr: float) -> bool:
-    """Whether equal scores decide at a rate; of a longer curve points may have been left out, which is no block."""
-    return len(roc.fpr) < WHOLE_BELOW and is_tied_at(roc, fpr)
+    """Whether equal scores decide at a rate; between later points of a long curve some may be left out, which is no block."""
+    after = int((roc.fpr <= fpr).sum())  # the end of the block
+    return after < WHOLE_BELOW and is_tied_at(roc, fpr)
+
+
+def _untied(roc: RocCurve) -> RocCurve:
+    """The curve with blocks accepted by lot where it is whole; as it stands, which is cautious, where points may be left out."""
+    curve = untied_curve(roc)
+    if len(roc.fpr) < WHOLE_BELOW:
+        return curve
+    is_whole = curve.fpr <= roc.fpr[WHOLE_BELOW - 1]
+    rates = (
+        np.append(untied[is_whole], kept[WHOLE_BELOW:]) for untied, kept in ((curve.fpr, roc.fpr), (curve.tpr, roc.tpr))
+    )
+    fpr, tpr = rates
+    return replace(curve, fpr=fpr, tpr=tpr)
 
 
 def _advantage_interval(roc: RocCurve | None, confidence: float) -> tuple[float, float]:

@@ -28,9 +28,25 @@ def verdict_answer(report: AuditReport) -> str:
     Args:
         report: the report.
     """
-    claim, verdict = report.claim, report.claim_verdict()
+    claim = report.claim
     if claim is None or math.isinf(claim.epsilon):
         return _nothing_claimed(report)
+    text = _of_claim(report, claim, report.claim_verdict())
+    others = [arm for arm in arms_of(report)[1:] if _is_told_beside(arm)]
+    if not others:
+        return text
+    said = "; ".join(f"“{arm_title(arm)}” promises {_of_arm(report, arm)}" for arm in others)
+    return f"Without a defense: {text[0].lower()}{text[1:]} {said}."
+
+
+def _is_told_beside(arm: Finding) -> bool:
+    """Whether an arm's promise is another one than that of the model without a defense, or was found broken."""
+    if arm.params.get("claim_epsilon") is None:
+        return False
+    return arm.params.get("kind") == "training" or arm.params.get("claim_outcome") == "violated"
+
+
+def _of_claim(report: AuditReport, claim: PrivacyClaim, verdict: Verdict | None) -> str:
     if verdict is None:
         return f"Not judged: {_promise(claim)}, and this audit makes no bound that could be set against it."
     says = {"violated": _violated, "consistent": _consistent, "too_weak": _too_weak}.get(verdict.outcome)
@@ -116,10 +132,12 @@ def _of_arm(report: AuditReport, arm: Finding) -> str:
     # The largest of several attacks' bounds was chosen on what it is about: it holds at no stated confidence.
     is_one = len({(method, estimate.method) for method, estimate in found}) == 1
     joint = 1 - sum(1 - e.confidence for _, e in found)
-    sure = f" with {confidence_text(joint)} confidence" if 0 < joint < 1 else ""
+    sure = f" is shown with {confidence_text(joint)} confidence" if 0 < joint < 1 else " is shown"
+    if any(e.validity is not Validity.VALID for _, e in found):
+        sure = " seems likely, which is no guarantee"
     lower = max((e.lower for _, e in found), default=0.0)
     least = f"at least {epsilon_text(lower, 'down')}" if lower > 0 else "none above 0"
-    shown = f"{least} is shown{sure}, and " if is_one else "and "
+    shown = f"{least}{sure}, and " if is_one else "and "
     return f"an epsilon of at most {claimed_text(arm.params['claim_epsilon'])}, {shown}{said}{_for_its_control(arm)}"
 
 
@@ -128,4 +146,4 @@ def _for_its_control(arm: Finding) -> str:
     control, claimed = arm.params.get("control_lower"), arm.params.get("claim_epsilon")
     if arm.params.get("claim_outcome") != "too_weak" or control is None or claimed is None or control > claimed:
         return ""
-    return f", for on a training without protection it shows only {epsilon_text(control, 'down')}"
+    return f", for on the same training without noise and clipping it shows only {epsilon_text(control, 'down')}"

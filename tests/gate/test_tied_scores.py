@@ -58,3 +58,32 @@ def test_the_rate_by_lot_is_covered():
         )
         low, high = low + (found.upper < truth), high + (found.lower > truth)
     assert max(low, high) <= stats.binom.ppf(1 - 1e-6, 400, 0.05)
+
+
+@pytest.mark.parametrize("n_scores", [98, 102, 250])
+def test_a_block_among_many_scores_keeps_no_audit_open(n_scores):
+    """Confidences of two decimals: half of both worlds are told 1.00, and nobody is found."""
+    rng = np.random.default_rng(0)
+    below = rng.integers(0, n_scores - 1, 2 * N) / n_scores
+    scores = np.where(rng.random(2 * N) < 0.5, 1.0, below)
+    assert judge(report_of(scores), shipped_policy()).verdicts[0].outcome == "pass"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_points_are_left_out_nothing_is_drawn_between(seed):
+    """The stored curve's interval is never the narrower one."""
+    from privaudit.gate.metrics import interval_of
+    from privaudit.report.thin import thin_roc
+
+    rng = np.random.default_rng(seed)
+    scores = np.r_[rng.normal(0.8, 1, N), rng.normal(0, 1, N)]
+    scores = np.where(scores > 2.6, 2.6, scores)  # a block at the top of a long curve
+    whole = roc_curve(scores, MEMBER)
+    for at in (0.002, 0.01, 0.03, 0.1):
+        metrics = (tpr_at_fpr(scores, MEMBER, at, confidence=0.95),)
+        ends = []
+        for roc in (whole, thin_roc(whole)):
+            finding = Finding(id="g", method="gap", n_in=N, n_out=N, metrics=metrics, roc=roc)
+            one = interval_of(finding, "tpr_at_fpr", at, 0.95)
+            ends.append((one.lower, one.upper))
+        assert ends[1][0] <= ends[0][0] and ends[1][1] >= ends[0][1]

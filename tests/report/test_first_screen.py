@@ -354,3 +354,34 @@ def test_a_comparison_says_that_the_control_of_an_arm_was_too_weak(builder):
     )
     assert "leaks that its attack misses (the control of “DP-SGD, noise 1.2” gave only 0.31)" in answers(weak)[3]
     assert "the control of" not in answers(report)[3]
+
+
+def test_a_heuristic_bound_on_an_arm_is_not_called_shown(builder):
+    report = builder.compared_report(("none", "dp_sgd"))
+    section = report.sections[-1]
+    findings = tuple(
+        dataclasses.replace(
+            f, estimates=tuple(dataclasses.replace(e, validity=Validity.HEURISTIC) for e in f.estimates)
+        )
+        for f in section.findings
+    )
+    section = dataclasses.replace(section, findings=findings)
+    said = answers(dataclasses.replace(report, sections=(*report.sections[:-1], section)))[0]
+    assert "is shown" not in said and "confidence" not in said and "which is no guarantee, and the audit" in said
+
+
+def test_beside_a_model_that_promises_itself_other_promises_are_told(builder):
+    report = builder.compared_report(("none", "dp_sgd"))
+    claimed = builder.sample_report()
+    report = dataclasses.replace(report, claim=claimed.claim, verdicts=claimed.verdicts, controls=claimed.controls)
+    section = report.sections[-1]
+    findings = tuple(
+        dataclasses.replace(f, params={**f.params, "claim_epsilon": 1.0, "claim_outcome": "violated"})
+        if f.method == "defense" and f.id == "dp_sgd"
+        else f
+        for f in section.findings
+    )
+    section = dataclasses.replace(section, findings=findings)
+    said = answers(dataclasses.replace(report, sections=(*report.sections[:-1], section)))[0]
+    assert said.startswith("Without a defense: ")
+    assert "“DP-SGD, noise 1.2” promises an epsilon of at most 1" in said and "the audit contradicts that" in said

@@ -43,7 +43,8 @@ def defense_findings(measured: Sequence[Measured], *, confidence: float) -> tupl
         confidence: of each descriptive interval, and of all differences together.
     """
     first = {_key(finding): finding for finding in attacks_of(measured[0].report)}
-    n_differences = max(len(first) * (len(measured) - 1), 1)
+    n_named = sum(_has(finding, name) for finding in first.values() for name in DIFFERENCES)
+    n_differences = max(n_named * (len(measured) - 1), 1)
     joint = 1 - (1 - confidence) / n_differences
     findings: list[Finding] = []
     for one in measured:
@@ -138,6 +139,10 @@ def _attack_finding(arm: Arm, found: Finding, before: Finding | None, confidence
         roc=None,
         notes=(),
     )
+
+
+def _has(finding: Finding, name: str) -> bool:
+    return any(m.name == name and m.value is not None and m.lower is not None for m in finding.metrics)
 
 
 def _differences(after: Finding, before: Finding, confidence: float) -> list[Metric]:

@@ -8,6 +8,8 @@ from privaudit.pipeline.defend.strength import Change, change_of, strength_of
 from privaudit.pipeline.defend.told import of_hundred, words_of
 from privaudit.types import Finding
 
+HIDING = "Shown to hide scores, and not shown to do more: {titles}; the model keeps what it learned by heart."
+IDLE = "Not shown to help against attacks that see scores either: {titles}."
 LABEL_ATTACK, SCORE_ATTACK = "label", "score"
 GUESSING = 0.5
 NOTHING_IN_LABELS = (
@@ -51,24 +53,31 @@ def filter_notes(measured: Sequence[Measured], findings: Sequence[Finding], *, c
         return []
     plain = strength_of([f for f in attacks_of(measured[0].report) if f.access == LABEL_ATTACK], confidence=confidence)
     if plain is not None and plain.lower <= GUESSING:
-        return [NOTHING_IN_LABELS.format(value=of_hundred(plain.value))]
-    helped = [one for one in found if one.label.upper < 0]
-    others = [one for one in found if one not in helped]
-    hiding = [one.title for one in others if one.score is not None and one.score.upper < 0]
-    idle = [one.title for one in others if one.score is not None and one.title not in hiding]
+        return [" ".join([NOTHING_IN_LABELS.format(value=of_hundred(plain.value)), *_more(found)])]
     without = found[0].value - found[0].label.value
     start = (
         "Attacks that see only which class is named tell "
         f"{of_hundred(without)} of 100 pairs of a member and another record apart without a filter"
     )
+    helped = [one for one in found if one.label.upper < 0]
+    others = [one for one in found if one not in helped]
     told = [f"{start}; {_list(helped)} lower{_s(helped)} that, too."] if helped else []
     told += [f"{start}, and these are not shown to help against them: {_list(others)}."] if others else []
-    told += (
-        [f"Hiding scores and no more, by these attacks: {', '.join(hiding)}; the model keeps what it learned by heart."]
-        if hiding
-        else []
-    )
-    return told + ([f"Not shown to help against attacks that see scores either: {', '.join(idle)}."] if idle else [])
+    return [*told, *_more(found), *_on_scores(others)]
+
+
+def _more(found: Sequence[Filtered]) -> list[str]:
+    """Filters whose answers tell a label-only attacker more than the model's own: random labels are scores."""
+    raised = [one for one in found if one.label.lower > 0]
+    return [f"With a filter they find more than without: {_list(raised)}."] if raised else []
+
+
+def _on_scores(others: Sequence[Filtered]) -> list[str]:
+    """What filters that do not help against label-only attacks do to attacks that see scores."""
+    hiding = [one.title for one in others if one.score is not None and one.score.upper < 0]
+    idle = [one.title for one in others if one.score is not None and one.title not in hiding]
+    told = [HIDING.format(titles=", ".join(hiding))] if hiding else []
+    return told + ([IDLE.format(titles=", ".join(idle))] if idle else [])
 
 
 def _filtered(one: Measured, findings: Sequence[Finding], confidence: float) -> Filtered | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from privaudit.pipeline.defend.arms import Arm
 from privaudit.pipeline.defend.compare import Measured, attacks_of
-from privaudit.pipeline.defend.strength import strength_of
+from privaudit.pipeline.defend.strength import Strength, strength_of
 from privaudit.pipeline.defend.told import of_hundred, told_apart, words_of
 from privaudit.report.words import epsilon_text
 
@@ -49,8 +49,8 @@ def _is_silent_twin(arm: Arm, other: Arm) -> bool:
 
 def _credit(plain: Measured, one: Measured, twin: Measured, confidence: float) -> str:
     """Say how much of the fall was the noise's."""
-    before, noisy, silent = (strength_of(attacks_of(arm.report), confidence=confidence) for arm in (plain, one, twin))
-    if before is None or noisy is None or silent is None:
+    silent, noisy = _by_shared_attacks(twin, one, confidence)
+    if noisy is None or silent is None:
         return ""
     difference = silent.less(noisy)
     told = (
@@ -68,13 +68,22 @@ def _credit(plain: Measured, one: Measured, twin: Measured, confidence: float) -
 
 def _by_the_rest(plain: Measured, twin: Measured, confidence: float) -> str:
     """Say that the recipe lowers the leak without its noise, where attacks that both models met show it."""
-    ours, theirs = attacks_of(twin.report), attacks_of(plain.report)
-    shared = {found.method for found in ours} & {found.method for found in theirs}
-    after, before = (
-        strength_of([f for f in some if f.method in shared], confidence=confidence) for some in (ours, theirs)
-    )
+    after, before = _by_shared_attacks(twin, plain, confidence)
     fell = after is not None and before is not None and after.less(before).upper < 0
-    return "; what fell, fell by the rest of the recipe (clipping, and how it trains)" if fell else ""
+    return (
+        "; what is shown to have fallen, fell by the rest of the recipe (clipping, and how it trains)" if fell else ""
+    )
+
+
+def _by_shared_attacks(one: Measured, other: Measured, confidence: float) -> tuple[Strength | None, Strength | None]:
+    """The strongest of the attacks that both met: whoever is attacked in fewer ways would look better for it."""
+    found = [attacks_of(measured.report) for measured in (one, other)]
+    shared = set.intersection(*({attack.method for attack in attacks} for attacks in found))
+    first, second = (
+        strength_of([attack for attack in attacks if attack.method in shared], confidence=confidence)
+        for attacks in found
+    )
+    return first, second
 
 
 def _promise(one: Measured) -> str:

@@ -10,8 +10,8 @@ from privaudit.types import Finding
 
 EVERY_ARM = 3  # so few defenses are read off a table at a glance
 UNEQUAL = (
-    "Some trainings met {fewest} attacks and others {most} (filters are asked again and again, and for labels alone): changes are told "
-    "of attacks that both met, and the rows below of the best attack on each."
+    "Some trainings met {fewest} attacks and others {most} (filters are asked again and again, and for labels alone): the changes in "
+    "these sentences are of attacks that both met; all other numbers are of the best attack on each."
 )
 KNOWN = "Every attacker knows the defense: the models that it learns from were trained, and answer, with it."
 
@@ -51,8 +51,13 @@ def _open_claims(defended: Sequence[Measured]) -> list[str]:
     return [
         f"To put the promise of “{title}” to the test: {verdict.reason}"
         for title, verdict in verdicts
-        if verdict is not None and verdict.outcome == "too_weak" and verdict.reason
+        if verdict is not None and verdict.outcome == "too_weak" and _is_advice(verdict.reason)
     ]
+
+
+def _is_advice(reason: str) -> bool:
+    """Whether a reason says what would settle the claim; one that begins so says why nothing can, after the fact."""
+    return bool(reason) and not reason.startswith("No verdict:")
 
 
 def _overview(defended: Sequence[Measured], findings: Sequence[Finding], confidence: float) -> str:
