@@ -16,6 +16,7 @@ from privaudit.gate.measured import LookedAt, Measured, widest
 from privaudit.types import AuditReport, Finding, Metric, RocCurve
 
 DESCRIPTIVE = "The interval is descriptive: records of one model are not independent trials."
+OF_WORLDS_ALONE = " of attacks on members (it is about worlds: a rule on distribution_accuracy judges it, docs/gate.md)"
 OF_WORLDS = {"distribution_accuracy": accuracy_intervals, "n_leaked": leaked_intervals}
 
 
@@ -41,7 +42,7 @@ def measure(report: AuditReport, rule: GateRule, confidence: float) -> Measured:
         return Measured(problem=of_group) if isinstance(of_group, str) else widest([of_group], confidence)
     attacked = measured_findings(report, rule.metric)
     if not attacked:
-        where = " of attacks on members" if report.findings("distribution") else ""
+        where = OF_WORLDS_ALONE if report.findings("distribution") else ""
         return Measured(problem=f"the report holds no {rule.metric}{where}")
     share = shared_confidence(confidence, len(attacked))
     found = [interval_of(finding, rule.metric, rule.at, share) for finding in attacked]
@@ -70,8 +71,9 @@ def interval_of(finding: Finding, name: str, at: float | None, confidence: float
     if problem or metric is None or metric.value is None:
         return problem
     value, n_in, n_out = float(metric.value), int(finding.n_in or 0), int(finding.n_out or 0)
+    by_lot = ""
     if name == "tpr_at_fpr" and at is not None and finding.roc is not None and _is_by_lot(finding.roc, at):
-        value = accepted_by_lot(finding.roc, at)
+        value, by_lot = accepted_by_lot(finding.roc, at), "; equal scores accepted by lot"
     compute: dict[str, Callable[[float], tuple[float, float]]] = {
         "auc": lambda times: auc_interval(value, round(times * n_in), round(times * n_out), confidence=confidence),
         "tpr_at_fpr": lambda times: _tpr_interval(_larger(finding.roc, times), at or 0.0, confidence),
@@ -83,7 +85,7 @@ def interval_of(finding: Finding, name: str, at: float | None, confidence: float
         value=value,
         lower=lower,
         upper=upper,
-        n=f"{n_in:,} members, {n_out:,} non-members",
+        n=f"{n_in:,} members, {n_out:,} non-members{by_lot}",
         upper_at=lambda times: compute[name](times)[1],
         smaller_n=min(n_in, n_out),
     )

@@ -14,6 +14,7 @@ from privaudit.data.duplicates import draw_records, without_duplicates
 from privaudit.data.released import released_design
 from privaudit.data.sources import load_dataset
 from privaudit.defenses.base import OutputDefense
+from privaudit.defenses.top_k import TopK
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.interfaces import Attack
 from privaudit.pipeline.looks import analysis_of
@@ -103,7 +104,7 @@ def make_plan(
     recipe = resolve_recipe(config.recipe, n_canaries=len(design.coin_records))
     recipes = (recipe, recipe.without_privacy()) if n_controls else (recipe,)
     spec = ModelSpec(build=config.model.build, params=config.model.params, train=config.model.train, base=base)
-    _check_output(config)
+    _check_output(config, records.n_classes)
     collectors = _checked_collectors(attacks, records, design, spec, recipe, is_filtered=config.output is not None)
     manifest = replace(_manifest(config, records, design, recipes, spec, device_type), remarks=remarks)
     return AuditPlan(
@@ -126,11 +127,18 @@ def _check_population(attacks: Sequence[Attack], design: AuditDesign) -> None:
             )
 
 
-def _check_output(config: AuditConfig) -> None:
-    """Refuse what is no output filter; collectors refuse to read models past one."""
+def _check_output(config: AuditConfig, n_classes: int) -> None:
+    """Refuse what is no output filter, or filters nothing; collectors refuse to read models past one."""
     if config.output is None:
         return
-    if not isinstance(create_defense(config.output.name, config.output.params), OutputDefense):
+    built = create_defense(config.output.name, config.output.params)
+    if isinstance(built, TopK) and built.k >= n_classes - 1:
+        raise ConfigError(
+            f"top_k with k: {built.k} withholds nothing of {n_classes} classes: what is left out follows from what is told. Give a "
+            "smaller k, rounding, or access: label.",
+            key="output.k",
+        )
+    if not isinstance(built, OutputDefense):
         raise ConfigError(
             f"output takes what changes a model's answers; {config.output.name} changes its training or its data. See "
             "`privaudit list defenses`.",

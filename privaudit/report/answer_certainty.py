@@ -66,6 +66,8 @@ def _reach(report: AuditReport) -> tuple[str, ...]:
         if ceiling is not None and math.isfinite(ceiling)
         else ""
     )
+    if control is None and any(arm.params.get("control_lower") is not None for arm in arms_of(report)):
+        return (most,)  # the training that promises nothing has none; what others gave is told beside it
     names = ", ".join(dict.fromkeys(one.name for one in report.controls))
     return (
         most,

@@ -48,7 +48,8 @@ def leak_answer(report: AuditReport) -> str:
         return _of_worlds(report) or (distribution_sentences(report) or ("No attack was run.",))[0]
     found, others = _found(attacks), arms_of(report)[1:]
     if others and found:
-        return f"Without a defense, {found}{_by_arm(report, others)}."
+        guessed = " (guessing could do as well)" if _is_guessing(attacks) else ""
+        return f"Without a defense, {found}{guessed}{_by_arm(report, others)}."
     parts = [text for text in (found, _told(attacks, beside=_rate_told(attacks)[1])) if text]
     text = ", and ".join(parts) + ("; guessing could do as well" if _is_guessing(attacks) else "")
     return f"{text[0].upper()}{text[1:]}." if parts else "No rate could be measured."

@@ -75,7 +75,7 @@ def _of_control(report: AuditReport) -> str:
     if claim is None or verdict is None or math.isinf(claim.epsilon) or verdict.outcome != "too_weak":
         return ""
     if control is None:
-        return "whether it sees any leak at all, as no control was run"
+        return "whether it would have seen a broken promise, as no control was run"
     if control > claim.epsilon:
         return ""
     return f"leaks that its attack misses (the control gave only {epsilon_text(control, 'down')})"

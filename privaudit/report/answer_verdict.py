@@ -104,7 +104,9 @@ def _weakness(report: AuditReport, claim: PrivacyClaim, verdict: Verdict) -> str
 
 def _shown(report: AuditReport) -> str:
     lower = claim_number(report, "lower")
-    return "no bound" if lower is None else f"at least {epsilon_text(lower, 'down')}"
+    if lower is None:
+        return "no bound"
+    return f"at least {epsilon_text(lower, 'down')}" if lower > 0 else "none above 0"
 
 
 def _sure(report: AuditReport) -> str:
@@ -123,6 +125,8 @@ def _nothing_claimed(report: AuditReport) -> str:
     proven = all(estimate.validity is Validity.VALID for _, estimate in report.primary_estimates())
     said = "is shown to be" if proven else "seems, which is no guarantee, to be"
     shown = f"; epsilon ({WHAT_EPSILON_IS}) {said} at least {epsilon_text(max(bounds), 'down')}" if bounds else ""
+    if bounds and not max(bounds) > 0:
+        shown = f"; no epsilon ({WHAT_EPSILON_IS}) above 0 is shown"
     return f"No privacy guarantee was claimed, so there is none to check{shown}."
 
 

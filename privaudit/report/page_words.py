@@ -18,7 +18,7 @@ from privaudit.report.subgroup_tables import who_sentences
 from privaudit.types import AuditReport
 
 FEW_ARMS = 3
-POLICY_OUTCOMES = {"pass": "passes the policy", "fail": "fails the policy", "inconclusive": "policy open"}
+POLICY_OUTCOMES = {"pass": "passes", "fail": "fails", "inconclusive": "is open"}
 OUTCOMES = {"violated": "claim contradicted", "consistent": "claim not contradicted", "too_weak": "audit too weak"}
 
 
@@ -63,7 +63,8 @@ def _badge(report: AuditReport) -> str:
     if verdict is not None:
         return OUTCOMES.get(verdict.outcome, verdict.outcome)
     if 1 < len(arms) <= FEW_ARMS and all(arm.params.get("policy") for arm in arms):
-        return " · ".join(f"{arm_title(arm)}: {POLICY_OUTCOMES.get(arm.params['policy'], 'open')}" for arm in arms)
+        told = (f"{arm_title(arm)} {POLICY_OUTCOMES.get(arm.params['policy'], 'is open')}" for arm in arms)
+        return f"privaudit's policy: {' · '.join(told)}"
     if len(arms) > 1:
         return f"{len(arms) - 1} {'defense' if len(arms) == 2 else 'defenses'} compared"
     return (outcome_of_worlds(report) if not report.attacked() else "") or "no claim"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from privaudit.report.words import metric_of
 from privaudit.types import Finding, Metric
 
+FLOOR, BY_LOT = "tpr_at_fpr", "expected_tpr_at_fpr"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strongest:
@@ -29,6 +31,9 @@ class Strongest:
 def strongest(findings: Sequence[Finding], name: str, at: float | None = None) -> Strongest | None:
     """Return the attack with the largest mean of a metric over its targets.
 
+    Where equal scores decide at a rate, the true positive rate is that of accepting them by lot, as the gate judges it: the floor
+    rule says 0 there for its own reasons, which among sentences about leaks reads as "nobody is found".
+
     Args:
         findings: of attacks.
         name: of the metric.
@@ -39,7 +44,9 @@ def strongest(findings: Sequence[Finding], name: str, at: float | None = None) -
     """
     measured: dict[str, list[Metric]] = {}
     for finding in findings:
-        metric = metric_of(finding.metrics, name, at)
+        metric = metric_of(finding.metrics, BY_LOT, at) if name == FLOOR else None
+        if metric is None or metric.value is None:
+            metric = metric_of(finding.metrics, name, at)
         if metric is not None and metric.value is not None:
             measured.setdefault(finding.method, []).append(metric)
     found = [over_targets(method, metrics) for method, metrics in measured.items()]

@@ -1,6 +1,7 @@
 """The report in a terminal: the four answers, the verdict in exact terms, and short tables."""
 
 import textwrap
+from collections.abc import Sequence
 
 from privaudit.report import tables
 from privaudit.report.defense_tables import defense_notes, defense_table
@@ -25,7 +26,7 @@ def render_text(report: AuditReport) -> str:
     found = tables.summary_table(report) if many else tables.finding_table(report)
     parts = [
         *(f"{one.question}\n{wrapped(one.answer)}" for one in first_screen(report)),
-        *defense_notes(report),
+        _paragraphs("What do the defenses change?", defense_notes(report)),
         _titled("Before and after each defense", defense_table(report)),
         f"In exact terms\n{wrapped(headline(report))}",
         what_would_suffice(report),
@@ -40,6 +41,10 @@ def render_text(report: AuditReport) -> str:
         plain_table(tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
     ]
     return "\n\n".join(part if "\n" in part else wrapped(part) for part in parts if part)
+
+
+def _paragraphs(title: str, texts: Sequence[str]) -> str:
+    return "\n".join([title, *(wrapped(text) for text in texts)]) if texts else ""
 
 
 def _titled(title: str, table: Table) -> str:

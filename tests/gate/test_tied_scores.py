@@ -5,7 +5,7 @@ import pytest
 
 from privaudit.estimators.metrics import auc_metric, tpr_at_fpr
 from privaudit.estimators.roc import roc_curve
-from privaudit.gate import judge, shipped_policy
+from privaudit.gate import explain, judge, shipped_policy
 from privaudit.types import AuditReport, Finding, Section, Subject
 
 N = 4800
@@ -35,7 +35,10 @@ def test_two_scores_are_judged_as_an_attacker_would_use_them(right, outcome):
     """Right about 85 % of both worlds finds nobody; right about 85 % of members and 1 % of others finds nearly all."""
     rng = np.random.default_rng(0)
     scores = np.r_[rng.random(N) < 0.85, rng.random(N) < right].astype(float)
-    assert judge(report_of(scores), shipped_policy()).verdicts[0].outcome == outcome
+    report, policy = report_of(scores), shipped_policy()
+    result = judge(report, policy)
+    assert result.verdicts[0].outcome == outcome
+    assert "equal scores accepted by lot" in explain(report, policy, result)
 
 
 @pytest.mark.statistical

@@ -6,6 +6,7 @@ from privaudit.config import AuditConfig, parse
 from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.pipeline.defend.arms import arms_of, with_adaptive_attacks
 from privaudit.pipeline.defend.train import share_models
+from privaudit.pipeline.plan import make_plan
 
 RECIPE = {"epochs": 10, "batch_size": 32, "optimizer": {"name": "sgd", "lr": 0.1}}
 WORLDS = {"property": {"group": "sex", "value": "Female"}, "ratios": [0.5, 0.2]}
@@ -137,3 +138,13 @@ def test_the_averaging_attack_is_as_strong_as_the_one_it_is_compared_with():
     for arm in (plain, filtered):
         added = next(method for method in arm.config.attacks if method.name == "averaged_lira")
         assert added.params == {"variance": "pooled"}
+
+
+def test_a_filter_that_withholds_nothing_is_refused():
+    """What is left out of all but one class follows from what is told."""
+    config = config_of(data={"source": "breast_cancer"}, output={"name": "top_k", "k": 1})
+    with pytest.raises(ConfigError, match="withholds nothing of 2 classes"):
+        make_plan(config)
+    assert make_plan(config_of(data={"source": "digits"}, output={"name": "top_k", "k": 8})).config.output.params == {
+        "k": 8
+    }

@@ -101,7 +101,7 @@ def test_a_filter_that_leaves_label_attacks_alone_only_hides_scores():
     gap = attack("gap", 0.6, access="label")
     notes = filtered([attack("lira", 0.8), gap], [attack("lira", 0.62), gap])
     said = the(notes, "Attacks that see only which class is named tell 60.0 of 100 pairs")
-    assert "not shown to help against them: top k (k 1) (60.0; difference 0.0, " in said
+    assert "not shown to help against them: top k (k 1) (60.0; difference before rounding 0.0, " in said
     assert the(notes, "Shown to hide scores, and not shown to do more: top k (k 1);")
 
 
@@ -124,7 +124,9 @@ def test_a_filter_that_lowers_label_attacks_is_told_so():
         [attack("lira", 0.8), attack("gap", 0.65, access="label")],
         [attack("lira", 0.6), attack("gap", 0.52, access="label")],
     )
-    assert "top k (k 1) (52.0; difference -13.0" in the(notes, "Attacks that see only which class is named tell 65.0")
+    assert "top k (k 1) (52.0; difference before rounding -13.0" in the(
+        notes, "Attacks that see only which class is named tell 65.0"
+    )
     assert len(notes) == 2
 
 

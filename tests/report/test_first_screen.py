@@ -92,7 +92,7 @@ VERDICTS = {
     "too weak": (
         {},
         "The audit was too weak to tell: promised is an epsilon of at most 5.08 (",
-        "it shows at least 0.00 with 95 % confidence but could never have shown more than 4.40.",
+        "it shows none above 0 with 95 % confidence but could never have shown more than 4.40.",
     ),
     "weak control": (
         {"ceiling": 7.2, "control_lower": 1.2},
@@ -117,8 +117,8 @@ VERDICTS = {
     ),
     "no claim": (
         {"with_claim": False},
-        "No privacy guarantee was claimed, so there is none to check; epsilon (",
-        "is shown to be at least 0.00.",
+        "No privacy guarantee was claimed, so there is none to check; no epsilon (",
+        "above 0 is shown.",
     ),
     "infinite": ({"epsilon": float("inf")}, "No privacy guarantee was claimed", ""),
 }
@@ -226,7 +226,7 @@ def test_what_was_not_seen_follows_from_the_report(builder):
     assert weak.startswith("An epsilon above 4.40, though 5.08 is promised; ")
     assert fine.startswith("An epsilon above 7.20; ") and "promised" not in fine
     assert (
-        "whether it sees any leak at all, as no control was run"
+        "whether it would have seen a broken promise, as no control was run"
         in answers(builder.sample_report(control_lower=None))[3]
     )
     assert "(the control gave only 1.20)" in answers(builder.sample_report(control_lower=1.2))[3]
@@ -291,8 +291,13 @@ def test_many_defenses_are_told_as_a_range(builder):
     assert "; with the 7 defenses, 1.2 to 7.5 (each has its row below)" in answers(report)[1]
 
 
+def test_a_bound_of_zero_shows_nothing(builder):
+    for said in (builder.sample_report(lower=0.0), builder.sample_report(lower=0.0, with_claim=False)):
+        assert "at least 0.00" not in answers(said)[0] and "above 0" in answers(said)[0]
+
+
 def test_a_heuristic_bound_is_not_called_shown(builder):
-    report = builder.sample_report(with_claim=False)
+    report = builder.sample_report(with_claim=False, lower=0.3)
     assert "is shown to be at least" in answers(report)[0]
     sections = tuple(
         dataclasses.replace(
@@ -309,6 +314,24 @@ def test_a_heuristic_bound_is_not_called_shown(builder):
     doubtful = dataclasses.replace(report, sections=sections)
     assert "is shown" not in answers(doubtful)[0] and "no guarantee" in answers(doubtful)[0]
     assert "95 % confidence" not in headline(doubtful) and "heuristic" in headline(doubtful)
+
+
+def test_a_comparison_says_where_guessing_could_do_as_well(builder):
+    report = builder.compared_report()
+    assert "guessing could" not in answers(report)[1]
+    zero = {"lower": 0.0}
+    sections = tuple(
+        dataclasses.replace(
+            section,
+            findings=tuple(
+                dataclasses.replace(f, metrics=tuple(dataclasses.replace(m, **zero) for m in f.metrics))
+                for f in section.findings
+            ),
+        )
+        for section in report.sections
+    )
+    weak = answers(dataclasses.replace(report, sections=sections))[1]
+    assert " (guessing could do as well); with " in weak
 
 
 def test_the_page_and_the_terminal_begin_with_the_answers(builder):
@@ -354,6 +377,8 @@ def test_a_comparison_says_that_the_control_of_an_arm_was_too_weak(builder):
     )
     assert "leaks that its attack misses (the control of “DP-SGD, noise 1.2” gave only 0.31)" in answers(weak)[3]
     assert "the control of" not in answers(report)[3]
+    assert "there is no control" not in answers(weak)[2]  # a sentence away from one it would contradict it
+    assert "for on the same training without noise and clipping it shows only 0.31" in answers(weak)[0]
 
 
 def test_a_heuristic_bound_on_an_arm_is_not_called_shown(builder):

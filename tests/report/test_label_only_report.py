@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 from privaudit.report import report_to_json
+from privaudit.report.answer_leak import leak_answer
 from privaudit.report.html import render_html
 from privaudit.report.label_only_tables import expected_table, query_table
 from privaudit.report.markdown import render_markdown
@@ -82,3 +83,15 @@ def test_pages_hold_table_and_figure_and_the_report_keeps_its_schema(with_labels
 
 def test_a_figure_is_drawn_where_no_rate_could_be_measured(with_labels):
     assert query_figure(with_labels(rates=(None,))).startswith("<svg")
+
+
+def test_the_first_screen_tells_the_rate_at_which_equal_scores_are_accepted_by_lot(builder):
+    report = builder.sample_report(attacks=("gap",))
+    (finding, *others) = report.sections[0].findings
+    floor = Metric(name="tpr_at_fpr", at=0.01, value=0.0, lower=0.0, upper=0.87, confidence=0.95)
+    by_lot = Metric(name="expected_tpr_at_fpr", at=0.01, value=0.0123, lower=0.002, upper=0.07, confidence=0.95)
+    kept = tuple(m for m in finding.metrics if (m.name, m.at) != ("tpr_at_fpr", 0.01))
+    finding = dataclasses.replace(finding, metrics=(*kept, floor, by_lot))
+    section = dataclasses.replace(report.sections[0], findings=(finding, *others))
+    said = leak_answer(dataclasses.replace(report, sections=(section, *report.sections[1:])))
+    assert "finds 1.2 of 100 training records (0.2 to 7; guessing finds 1)" in said

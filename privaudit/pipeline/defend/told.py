@@ -25,9 +25,9 @@ def words_of(change: Change) -> str:
     """Return a difference of shares with its interval, of 100.
 
     >>> words_of(Change(value=0.0016, lower=-0.023, upper=0.0261))
-    'difference 0.2, -2.3 to 2.6'
+    'difference before rounding 0.2, -2.3 to 2.6'
     """
     value, lower, upper = (
         f"{100 * end:.1f}".replace("-0.0", "0.0") for end in (change.value, change.lower, change.upper)
     )
-    return f"difference {value}, {lower} to {upper}"
+    return f"difference before rounding {value}, {lower} to {upper}"
