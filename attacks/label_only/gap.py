@@ -10,9 +10,30 @@ from typing import ClassVar
 
 from privaudit.attacks.label_only.constant_labels import constant_note
 from privaudit.attacks.results import check_targets, coin_result, finite_signal
-from privaudit.interfaces import AuditInputs
+from privaudit.interfaces import Attack, AuditInputs
 from privaudit.types import AttackResult
 from privaudit.types.design import Access
+
+
+def right_label_results(
+    attack: Attack, inputs: AuditInputs, targets: Sequence[int], *, signal: str
+) -> tuple[AttackResult, ...]:
+    """Score every canary of every target by how often its label was right, with a note where labels tell nothing.
+
+    Args:
+        attack: whose results they are.
+        inputs: design, labels and signals.
+        targets: numbers of the models to attack.
+        signal: name of the shares of right labels.
+    """
+    check_targets(inputs, targets)
+    right = finite_signal(inputs, signal)
+    return tuple(
+        coin_result(
+            attack, inputs, int(target), right[target], params={}, notes=constant_note(right[target], inputs.labels)
+        )
+        for target in targets
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +58,4 @@ class Gap:
             inputs: design, labels and signals.
             targets: numbers of the models to attack.
         """
-        check_targets(inputs, targets)
-        correct = finite_signal(inputs, "correct")
-        return tuple(
-            coin_result(
-                self,
-                inputs,
-                int(target),
-                correct[target],
-                params={},
-                notes=constant_note(correct[target], inputs.labels),
-            )
-            for target in targets
-        )
+        return right_label_results(self, inputs, targets, signal="correct")

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from privaudit.attacks.label_only.constant_labels import constant_note
-from privaudit.attacks.results import check_targets, coin_result, finite_signal
+from privaudit.attacks.label_only.gap import right_label_results
 from privaudit.interfaces import AuditInputs
 from privaudit.types import AttackResult
 from privaudit.types.design import Access
@@ -37,16 +36,4 @@ class RepeatedGap:
             inputs: design, labels and signals.
             targets: numbers of the models to attack.
         """
-        check_targets(inputs, targets)
-        shares = finite_signal(inputs, "repeated_correct")
-        return tuple(
-            coin_result(
-                self,
-                inputs,
-                int(target),
-                shares[target],
-                params={},
-                notes=constant_note(shares[target], inputs.labels),
-            )
-            for target in targets
-        )
+        return right_label_results(self, inputs, targets, signal="repeated_correct")
