@@ -14,9 +14,10 @@ from privaudit.estimators.rates import lower_rate, rate_interval
 from privaudit.types import ConfusionCounts, Metric
 from privaudit.validate import check_both_worlds, check_probability, check_scores
 
+NEW_DRAW = "each trained on a new draw from the same pool of records"  # not so where models train on graphs
 RULE = (
     "an attack names the base where its score is below 0, else the other world; mean of both worlds' shares of right answers; "
-    "interval over fresh victims, each trained on a new draw from the same pool of records, with these shadow models and queries held fixed"
+    f"interval over fresh victims, {NEW_DRAW}, with these shadow models and queries held fixed"
 )
 LEAST_CONFIDENCE = 0.5  # below, an end of the interval may lie on the wrong side of its count's mean
 

@@ -131,6 +131,9 @@ class DistributionAttack(Protocol):
 
     ``answers`` is ``world`` (which of two, scores of at least 0 say world 1) or ``ratio`` (the share of records with the
     property itself). ``fewest_shadows`` counts models of each world. The world of a victim is never handed over.
+
+    A member ``signals`` (frozenset, empty where absent) names what was computed from the victims' weights and is read, with access
+    ``white_box`` alone.
     """
 
     name: ClassVar[str]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from privaudit.data.seeds import stream_generator
 from privaudit.defenses.base import Release
@@ -126,8 +127,7 @@ def _query_one(reading: _Reading, row: int) -> Outcome:
         seed = seeds_of_model(job.seed, job.number(row)).weights
         folder = AuditFolder(job.folder)
         with one_thread(), isolated_random_state(seed, device), full_precision(device):
-            network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes)
-            load_weights(folder.model(job.number(row)), network)
+            network = load_network(job, row)
             features = torch.tensor(job.features[reading.queries]).to(device)
             said = class_log_probabilities(network.to(device), features)
         if side.release is not None:
@@ -140,6 +140,21 @@ def _query_one(reading: _Reading, row: int) -> Outcome:
         reason = "its outputs are not finite: " if is_infinite else ""
         return Outcome(row, reason + describe_failure(job, error), diverged=is_infinite)
     return Outcome(row)
+
+
+def load_network(job: WorldJob, row: int) -> nn.Module:
+    """Return a trained model, on the CPU.
+
+    Args:
+        job: trained it.
+        row: of the model.
+
+    Raises:
+        StoreError: if it is not there.
+    """
+    network = build_network(job.spec, record_shape=job.record_shape, n_classes=job.n_classes)
+    load_weights(AuditFolder(job.folder).model(job.number(row)), network)
+    return network
 
 
 def released(said: NDArray[np.float64], release: Release, *, seed: int, row: int) -> NDArray[np.float64]:

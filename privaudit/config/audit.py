@@ -7,12 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
     model_validator,
 )
 
 from privaudit.config.canaries import CanaryConfig
 from privaudit.config.defense import DefenseConfig
 from privaudit.config.distribution import DistributionConfig
+from privaudit.config.graph_training import NETWORKS, check_graph_training, with_whole_batches
 from privaudit.config.model import ModelConfig
 from privaudit.config.params import MethodConfig
 from privaudit.config.reading import StrictModel, parse, read_yaml
@@ -107,7 +110,7 @@ class AuditConfig(StrictModel):
     output: MethodConfig | None = None
     defenses: tuple[DefenseConfig, ...] = ()
     design: DesignConfig = DesignConfig()
-    access: Literal["score", "label"] = "score"
+    access: Literal["score", "label", "white_box"] = "score"
     attacks: Annotated[tuple[MethodConfig, ...], Field(min_length=1)] = (
         MethodConfig(name="loss"),
         MethodConfig(name="lira"),
@@ -127,6 +130,27 @@ class AuditConfig(StrictModel):
         if isinstance(value, dict) and value.get("access") == "label" and "attacks" not in value:
             return {**value, "attacks": list(LABEL_ATTACKS)}
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _graphs_are_taken_whole(cls, value: Any) -> Any:
+        """Every step on a graph takes all its training nodes: nobody has to write a sample rate."""
+        return with_whole_batches(value) if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _graphs_have_their_training(self) -> "AuditConfig":
+        if self.distribution is not None and self.distribution.graphs is not None:
+            check_graph_training(self)
+        elif self.model.build in NETWORKS:
+            raise ValueError(f"model.build: {self.model.build} trains on graphs; give distribution.graphs")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_records_of_graphs(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the data beside graphs, which are drawn or have a file of their own."""
+        content: dict[str, Any] = handler(self)
+        has_graphs = self.distribution is not None and self.distribution.graphs is not None
+        return {name: value for name, value in content.items() if not (has_graphs and name == "data")}
 
     @model_validator(mode="after")
     def _ray_places_the_gpus(self) -> "AuditConfig":
@@ -167,6 +191,12 @@ class AuditConfig(StrictModel):
         for name in ("design", "attacks", "estimators", "primary", "control"):
             if getattr(self, name) != self._default(name):
                 raise ValueError(f"{name} is for kind: membership; a distribution audit has its own under distribution")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_are_for_worlds(self) -> "AuditConfig":
+        if self.access == "white_box" and self.kind != "distribution":
+            raise ValueError(f"access: white_box is for kind: distribution; this one is of kind: {self.kind}")
         return self
 
     @model_validator(mode="after")

@@ -26,6 +26,11 @@ STREAMS = (
     "released_outputs",
     "output_filter",
     "averaged_queries",
+    "world_poison",
+    "graph_bases",
+    "graph_draws",
+    "graph_queries",
+    "meta_classifier",
 )  # append only: the place is part of the key
 
 

@@ -19,7 +19,8 @@ class WorldChannel:
     """How well one number that is no model tells a world from the base.
 
     Attributes:
-        name: ``size`` (training records, repeats counted), ``distinct records`` or ``class 1 share``.
+        name: ``size`` (training records, repeats counted), ``distinct records`` (a record with two classes is two) or
+            ``class 1 share``.
         world: the world that was told from the base.
         accuracy: mean of the two worlds' shares of victims told rightly.
         n_right: victims told rightly, those of every half of the victims by the threshold of the other half.
@@ -78,10 +79,11 @@ def world_channels(design: WorldDesign, labels: NDArray[np.int64], n_classes: in
 def _channel_values(design: WorldDesign, labels: NDArray[np.int64], n_classes: int) -> dict[str, NDArray[np.float64]]:
     sizes = design.sizes()
     values = {"size": sizes.astype(np.float64)}
-    distinct = np.array([len(np.unique(rows)) for rows in design.members])
+    classes = design.member_labels or tuple(labels[rows] for rows in design.members)
+    width = 1 + max(int(own.max()) for own in classes)
+    distinct = np.array([len(np.unique(rows * width + own)) for rows, own in zip(design.members, classes, strict=True)])
     if (distinct < sizes).any():
         values["distinct records"] = distinct.astype(np.float64)
-    classes = design.member_labels or tuple(labels[rows] for rows in design.members)
     for label in range(1 if n_classes == 2 else 0, n_classes):
         values[f"class {label} share"] = np.array([float((seen == label).mean()) for seen in classes])
     return values

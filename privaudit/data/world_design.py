@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from privaudit.data.world_draws import available_counts, check_enough, draw_ratio
 from privaudit.data.world_layout import (
+    ROLES,
     Draw,
     Plan,
     Positions,
@@ -16,10 +17,12 @@ from privaudit.data.world_layout import (
     check_repeatable,
     lay_out,
 )
+from privaudit.data.world_poison import choose_poison
 from privaudit.data.world_pools import Pools, split_pools
 from privaudit.errors import ConfigError
 from privaudit.types import WorldDesign
 from privaudit.types.design import SHADOW
+from privaudit.types.worlds import Poison
 
 
 def make_world_design(
@@ -38,6 +41,7 @@ def make_world_design(
     has_control: bool = True,
     seed: int,
     treat: Treat | None = None,
+    poison: Poison | None = None,
 ) -> WorldDesign:
     """Lay out an audit of the ratio of a property.
 
@@ -57,13 +61,15 @@ def make_world_design(
         seed: root seed; which stream a model has, see `privaudit.data.world_layout`.
         treat: a defense: role, drawn positions and a generator to the positions (of the drawn ones; repeats are
             allowed) and classes that the model is trained on.
+        poison: what the adversary adds to every training set afterwards, see `privaudit.data.world_poison`; the records
+            that models draw do not depend on it.
 
     Returns:
         The design: world after world, in each the shadow models first.
 
     Raises:
         ConfigError: if a number is illegal, a ratio comes twice, a pool has too few records, or the defense returns
-            something else.
+            something else; if there are too few records for the poison, or it is of a class that does not exist.
         DataError: if a label is out of range, or the property is not boolean.
         ShapeError: if labels and property do not fit.
 
@@ -95,13 +101,24 @@ def make_world_design(
     shares = np.bincount(classes, minlength=n_classes) / len(classes)
     _check_pools(plan, pools, mask, label_balance, shares)
     _check_ratios(plan)
+    added = None
+    if poison is not None:
+        added = choose_poison(
+            poison,
+            pool=pools.adversary_train,
+            has_property=mask,
+            labels=classes,
+            n_classes=n_classes,
+            sizes=tuple(plan.models_of(role)[1] for role in ROLES),
+            seed=seed,
+        )
 
     def draw(world: int, pool: Positions, n: int, rng: np.random.Generator) -> Positions:
         return draw_ratio(
             pool, mask, classes, n=n, ratio=laws[world], label_balance=label_balance, class_shares=shares, rng=rng
         )
 
-    return lay_out(plan, pools, draw, treat)
+    return lay_out(plan, pools, draw, treat, added)
 
 
 def make_transform_design(

@@ -3,7 +3,8 @@
 Every model has a random stream of its own, by its role, its world and its number in that world: the named stream
 ``world_draws`` with the role as its index, whose key is then lengthened by two words, the world's and the number. The
 control's word is that of no other world. So the records of a model change neither when models are added nor when worlds
-are. A defense has one more word, so that what a model drew before it is the same with and without it.
+are. A defense has one more word, so that what a model drew before it is the same with and without it. Poison has a stream of
+its own and comes last, so that all before it is the same with and without it too.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.data.seeds import stream_generator, stream_seed
+from privaudit.data.world_poison import PoisonRecords
 from privaudit.data.world_pools import Pools, check_positions
 from privaudit.errors import ConfigError, DataError, ShapeError
 from privaudit.types import WorldDesign
@@ -94,7 +96,9 @@ class Plan:
         return self.n_shadows, self.n_records if self.n_adversary_records is None else self.n_adversary_records
 
 
-def lay_out(plan: Plan, pools: Pools, draw: Draw, treat: Treat | None) -> WorldDesign:
+def lay_out(
+    plan: Plan, pools: Pools, draw: Draw, treat: Treat | None, poison: PoisonRecords | None = None
+) -> WorldDesign:
     """Draw the records of every model and the queries.
 
     Args:
@@ -102,6 +106,7 @@ def lay_out(plan: Plan, pools: Pools, draw: Draw, treat: Treat | None) -> WorldD
         pools: who may draw from which records.
         draw: world, positions of a pool, how many and a generator to that many positions of the pool.
         treat: a defense, or ``None``.
+        poison: what the adversary adds to every training set, or ``None``.
 
     Raises:
         ConfigError: if a function returns something else.
@@ -115,6 +120,8 @@ def lay_out(plan: Plan, pools: Pools, draw: Draw, treat: Treat | None) -> WorldD
     drawn = [_drawn_set(plan, pools, draw, *row) for row in rows]
     _check_different(plan, draw, rows, drawn)
     sets = [_training_set(plan, treat, positions, *row) for positions, row in zip(drawn, rows, strict=True)]
+    if poison is not None:
+        sets = [_poisoned(plan, poison, role, *own) for own, (role, _, _) in zip(sets, rows, strict=True)]
     asked = [_queries(plan, pools, draw, world) for world in range(len(plan.all_names))]
     sees_truth = all(np.array_equal(plan.labels[positions], classes) for positions, classes in sets)
     return WorldDesign(
@@ -128,6 +135,7 @@ def lay_out(plan: Plan, pools: Pools, draw: Draw, treat: Treat | None) -> WorldD
         query_world=np.repeat(np.arange(len(asked)), plan.n_queries),
         control=len(plan.names) if plan.has_control else None,
         seed=plan.seed,
+        poison=None if poison is None else poison.poison,
     )
 
 
@@ -170,6 +178,13 @@ def _training_set(
     if treat is None:
         return positions, plan.labels[positions]
     return _checked_treatment(plan, positions, treat(role, positions, _generator(plan, role, world, number, 0)))
+
+
+def _poisoned(
+    plan: Plan, poison: PoisonRecords, role: str, positions: Positions, classes: NDArray[np.int64]
+) -> tuple[Positions, NDArray[np.int64]]:
+    added, planted = poison.added_to(plan.models_of(role)[1])
+    return _frozen(np.concatenate([positions, added])), _frozen(np.concatenate([classes, planted]))
 
 
 def _queries(plan: Plan, pools: Pools, draw: Draw, world: int) -> Positions:

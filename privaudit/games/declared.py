@@ -179,7 +179,10 @@ def run_declared(attack: Attack, inputs: AuditInputs, *, targets: Sequence[int])
 
 
 def declared_world_inputs(attack: DistributionAttack, inputs: WorldInputs) -> WorldInputs:
-    """Return the worlds as an attack on the distribution declares to see them: with access ``label`` no probabilities.
+    """Return the worlds as an attack on the distribution declares to see them.
+
+    With access ``label`` it sees no probabilities, and only with ``white_box`` those signals of the victims' weights that it
+    declares.
 
     Args:
         attack: with ``game`` and ``access``.
@@ -193,12 +196,13 @@ def declared_world_inputs(attack: DistributionAttack, inputs: WorldInputs) -> Wo
         raise UndeclaredUseError(f"attack {_name(attack)} must declare a game about a law; got {attack.game}.")
     if attack.access == "label":
         return inputs.without_probabilities()
-    if attack.access != "score" or inputs.victims is None:
-        got = "labels alone" if inputs.victims is None else "probabilities and labels"
+    if inputs.victims is None:
         raise UndeclaredUseError(
-            f"attack {_name(attack)} declares access {attack.access}; the victims give {got}. Take an attack that does with them."
+            f"attack {_name(attack)} declares access {attack.access}; the victims give labels alone. Take an attack that does with "
+            "them."
         )
-    return inputs
+    seen = _signals(attack) if attack.access == "white_box" else frozenset()
+    return inputs.with_signals(seen) if inputs.victim_signals else inputs
 
 
 def _name(attack: Any) -> str:

@@ -5,11 +5,20 @@ from collections.abc import Sequence
 from privaudit.estimators import accuracy_interval, balanced_accuracy, n_leaked
 from privaudit.gate.measured import LookedAt
 from privaudit.types import AuditReport, ConfusionCounts, Finding
+from privaudit.types.report import ONE_BASE_GRAPH
 
 TRIALS = "Audited models are independent trainings; the intervals are exact, with shadow models and pools of records held fixed."
 LEAKED = f"{TRIALS} Draws are counted for the best guesser (exact), at both ends of the accuracy's interval."
 COUNTS = ("tp", "fn", "fp", "tn")
 RATIOS = ("ratio_0", "ratio_1")
+POISONED = (
+    "the audited models were trained with an attacker's records, so these accuracies are not the risk of training without them; "
+    "audit the same without distribution.poison"
+)
+ONE_GRAPH = (
+    "all graphs are parts of one base graph (protocol: shared), which inflates these accuracies; audit with protocol: independent or "
+    "fresh"
+)
 
 
 def accuracy_intervals(report: AuditReport, confidence: float) -> list[LookedAt] | str:
@@ -58,7 +67,15 @@ def _worlds_told_apart(report: AuditReport) -> list[Finding]:
 
 def _attacked(report: AuditReport) -> list[Finding]:
     found = report.findings("distribution")
-    return [f for f in found if f.access is not None and f.game == "distribution_inference"]
+    return [f for f in found if f.access is not None and f.game == "distribution_inference" and f.is_about_the_law]
+
+
+def _nothing_about_the_law(report: AuditReport) -> str:
+    """Why a report holds no accuracy about the law of the data alone."""
+    others = [f for f in report.findings("distribution") if f.access is not None and not f.is_about_the_law]
+    if not others:
+        return "the report holds no attack that tells two worlds apart"
+    return ONE_GRAPH if others[0].params.get("protocol") == ONE_BASE_GRAPH else POISONED
 
 
 def _counts(finding: Finding, times: float = 1.0) -> ConfusionCounts:
@@ -107,7 +124,7 @@ def _is_ratio(finding: Finding, name: str) -> bool:
 
 def _problem(report: AuditReport, findings: Sequence[Finding], confidence: float) -> str:
     if not findings:
-        return "the report holds no attack that tells two worlds apart"
+        return _nothing_about_the_law(report)
     failed = [f.id for f in _attacked(report) if f.params.get("is_control") and not _is_guessing(f)]
     if failed:
         return (

@@ -8,7 +8,7 @@ from privaudit.games.relation_table import RELATIONS
 from privaudit.pipeline.games_evidence import TOGETHER
 from privaudit.pipeline.games_relate import Games
 from privaudit.pipeline.games_shown import Shown
-from privaudit.pipeline.games_worlds import scored_together
+from privaudit.pipeline.games_worlds import scored_together, why_not_told_apart
 from privaudit.types import AuditReport
 
 CONTRADICTION = "Contradiction: "
@@ -86,5 +86,5 @@ def section_notes(games: Games, report: AuditReport, confidence: float) -> tuple
     notes += [f"Not used: {reason}." for reason in propagation.unmet]
     notes.append("Not used: " + "; ".join(f"{id}, because {reason}" for id, reason in NOT_RUN.items()) + ".")
     if not games.comparisons:
-        notes.append("Not used: R12, because no distribution audit is in this report.")
+        notes.append(f"Not used: R12, because {why_not_told_apart(report)}.")
     return tuple(dict.fromkeys(notes))

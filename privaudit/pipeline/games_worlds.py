@@ -7,6 +7,7 @@ from privaudit.estimators.rates import lower_rate
 from privaudit.games.report_graph import Comparison
 from privaudit.report.words import metric_of
 from privaudit.types import AuditReport, Finding, Metric
+from privaudit.types.report import ONE_BASE_GRAPH
 
 SLACK = 1e-12  # of confidences that were computed in different ways
 
@@ -26,15 +27,30 @@ def comparison_of(finding: Finding, *, defense_changes_records: bool) -> Compari
 
 
 def told_apart(report: AuditReport) -> tuple[Finding, ...]:
-    """Return the findings about two worlds that differ, without controls, estimates of ratios, and what needs no model."""
+    """Return the findings about two worlds that differ in their law alone.
+
+    No controls, no estimates of ratios, nothing that needs no model; and none of models that were trained with an attacker's
+    records, or on parts of one base graph, for their accuracies are of another game or partly about that graph.
+    """
     return tuple(
         finding
         for finding in report.findings("distribution")
         if not finding.params.get("is_control")
         and finding.game == "distribution_inference"
+        and finding.is_about_the_law
         and finding.access is not None
         and advantage_of(finding) is not None
     )
+
+
+def why_not_told_apart(report: AuditReport) -> str:
+    """Return why a report's distribution audit, if there is one, says nothing of distribution inference."""
+    others = [f for f in report.findings("distribution") if f.access is not None and not f.is_about_the_law]
+    if not others:
+        return "no distribution audit is in this report"
+    if others[0].params.get("protocol") == ONE_BASE_GRAPH:
+        return "the graphs of the distribution audit are parts of one base graph, which inflates what attacks reach"
+    return "the models of the distribution audit were trained with an attacker's records, which is another game"
 
 
 def advantage_of(finding: Finding) -> Metric | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from privaudit.config import AuditConfig
+from privaudit.config.graph_training import NETWORKS
 from privaudit.config.reading import problems_of
 from privaudit.data.bundled import BUNDLED
 from privaudit.data.design import make_design
@@ -131,8 +132,10 @@ def _check_membership(config: AuditConfig) -> None:
 
 
 def _model_checks(config: AuditConfig, folder: Path) -> Iterator[Check]:
-    models = {"model": config.model}
     settings = config.distribution
+    if settings is not None and settings.graphs is not None:  # whose networks the config has checked
+        return
+    models = {"model": config.model}
     if settings is not None and settings.adversary.model is not None:
         models["distribution.adversary.model"] = settings.adversary.model
     for key, model in models.items():
@@ -149,7 +152,7 @@ def _check_build(build: str, key: str, folder: Path) -> None:
     if ":" in build:
         check_function(build, folder)
         return
-    known = [method.name for method in list_methods("model")]
+    known = [method.name for method in list_methods("model") if method.name not in NETWORKS]
     if build not in known:
         raise ConfigError(
             f"{key} must be one of {', '.join(known)}, or file.py:function; got {build!r}.{nearest(build, known)}",
@@ -160,6 +163,8 @@ def _check_build(build: str, key: str, folder: Path) -> None:
 def _data_checks(config: AuditConfig, folder: Path) -> Iterator[Check]:
     """Files of data need not be there where a config is checked; what a bundled set holds is known."""
     data = config.data
+    if config.distribution is not None and config.distribution.graphs is not None:
+        return
     yield partial(check_source, data.source, label=data.label, record_id=data.id, drop=data.drop)
     if data.source in BUNDLED:
         yield partial(_check_groups, data.source, data.groups)

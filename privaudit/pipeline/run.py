@@ -11,6 +11,7 @@ from privaudit.interfaces import ProgressHook
 from privaudit.pipeline.analyse import analyse
 from privaudit.pipeline.canary_play import play_canaries
 from privaudit.pipeline.defend.train import train_arms
+from privaudit.pipeline.distribution.graphs.train import train_graph_worlds
 from privaudit.pipeline.distribution.train import (
     check_folder,
     check_same_claim,
@@ -106,7 +107,8 @@ def train_shadows(
     if checked.kind == "canaries":
         return play_canaries(checked, **options)
     if checked.kind == "distribution":
-        return train_worlds(checked, out=Path(checked.out), **options)
+        has_graphs = checked.distribution is not None and checked.distribution.graphs is not None
+        return (train_graph_worlds if has_graphs else train_worlds)(checked, out=Path(checked.out), **options)
     beside = None
     if checked.distribution is not None:
         beside = plan_worlds(checked, dataset=dataset, base=where)

@@ -29,8 +29,7 @@ def stored_config(manifest: Manifest, changes: AuditConfig | None) -> AuditConfi
         return config
     update = {part: getattr(changes, part) for part in RIGHT_OF_THE_SEAM}
     if config.distribution is not None and changes.distribution is not None:
-        attacks = {"attacks": changes.distribution.attacks}
-        update["distribution"] = config.distribution.model_copy(update=attacks)
+        update["distribution"] = config.distribution.analysed_as(changes.distribution)
     return config.model_copy(update=update)
 
 

@@ -4,6 +4,7 @@ from privaudit.registry.method import Method
 
 SURI_EVANS = "Suri and Evans, PETS 2022"
 DISSECTING = "Suri, Lu, Chen and Evans, SaTML 2023"
+PIN = f"Ganju et al., CCS 2018; {SURI_EVANS}"
 
 
 def _attack(name: str, summary: str, *, needs: str, cost: str, source: str, where: str) -> Method:
@@ -82,6 +83,30 @@ DISTRIBUTION_ATTACKS = (
         cost="shadow models",
         source="this project",
         where="gauss:GaussianQueries",
+    ),
+    _attack(
+        "snap",
+        "the log-odds of the planted class, moved by poison the more the fewer records have the property",
+        needs="scores; distribution.poison",
+        cost="4 shadow models per world do",
+        source="Chaudhari et al., IEEE S&P 2023",
+        where="snap:Snap",
+    ),
+    _attack(
+        "pin",
+        "a network that reads the weights, the same in whatever order neurons stand",
+        needs="weights (access: white_box); one architecture",
+        cost="many shadow models",
+        source=PIN,
+        where="pin:Pin",
+    ),
+    _attack(
+        "pin_regression",
+        "the ratio itself, by a network that reads the weights",
+        needs="weights (access: white_box); ratios; one architecture",
+        cost="many shadow models of several ratios",
+        source=PIN,
+        where="pin_regression:PinRegression",
     ),
     _attack(
         "kl_regression",

@@ -77,6 +77,20 @@ BUILT_IN = (
         needs="records of any shape",
         where="privaudit.training.networks:linear",
     ),
+    Method(
+        kind="model",
+        name="gcn",
+        summary="graph convolutional network of two layers (Kipf and Welling 2017); params hidden",
+        needs="distribution.graphs",
+        where="privaudit.training.graphs.networks:Gcn",
+    ),
+    Method(
+        kind="model",
+        name="sgc",
+        summary="logistic regression on features averaged over neighbours (Wu et al. 2019); params n_hops",
+        needs="distribution.graphs",
+        where="privaudit.training.graphs.networks:Sgc",
+    ),
 )
 
 

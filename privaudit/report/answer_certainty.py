@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from privaudit.report.answer_leak import RECORDS, attacks_on_subject, nouns_of
 from privaudit.report.canary_words import is_independent
 from privaudit.report.defense_tables import arms_of
-from privaudit.report.distribution_tables import control_findings, distribution_findings, outcome_of_worlds
+from privaudit.report.distribution_labels import INFLATED, control_findings, distribution_findings, world_label
+from privaudit.report.distribution_sentences import outcome_of_worlds
 from privaudit.report.estimate_words import confidence_text
 from privaudit.report.sentences import claim_number, joint_confidence
 from privaudit.report.tables import target_of
@@ -104,7 +105,8 @@ def _of_worlds(report: AuditReport) -> str:
         if 0 < joint < 1
         else "Ranges hold one by one"
     )
-    rests = f"{held}, from {found[0].n_in} audited models of one world and {found[0].n_out} of the other"
+    inflated = f" ({INFLATED})" if INFLATED in world_label(report) else ""
+    rests = f"{held}{inflated}, from {found[0].n_in} audited models of one world and {found[0].n_out} of the other"
     if not control_findings(report):
         return f"{rests}; there is no control."
     failed = outcome_of_worlds(report) == "control failed"

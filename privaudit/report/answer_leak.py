@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privaudit.report.defense_tables import arm_title, arms_of, attacks_of_arm
-from privaudit.report.distribution_tables import distribution_findings, distribution_sentences, easiest_pair, pair_text
+from privaudit.report.distribution_labels import distribution_findings, of_what, pair_text, world_label
+from privaudit.report.distribution_sentences import distribution_sentences, easiest_pair
 from privaudit.report.strongest import Strongest, over_targets, strongest
 from privaudit.report.tables import attack_findings
 from privaudit.report.words import attack_text, metric_of, percent_text
@@ -160,10 +161,10 @@ def _of_worlds(report: AuditReport) -> str:
         return ""
     pairs = len({pair_text(one) for one in found})
     easiest = f", the easiest of {pairs} pairs" if pairs > 1 else ""
-    of_what = f" of the records with {finding.params['property']}" if finding.params.get("property") else ""
+    asked = "; ".join(filter(None, (f"{pair_text(finding)}{of_what(finding)}{easiest}", world_label(report))))
     ends = f"{of_hundred(metric.lower or 0.0)} to {of_hundred(1.0 if metric.upper is None else metric.upper)}"
     best = over_targets(finding.method, [metric])
     return (
-        f"Asked which of two worlds ({pair_text(finding)}{of_what}{easiest}) a model was trained in, the {_which(found, best)} is right for "
+        f"Asked which of two worlds ({asked}) a model was trained in, the {_which(found, best)} is right for "
         f"{of_hundred(metric.value)} of 100 models ({ends}; guessing {of_hundred(GUESSED_AUC)})."
     )

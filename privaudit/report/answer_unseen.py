@@ -5,16 +5,17 @@ from collections.abc import Sequence
 
 from privaudit.report.answer_leak import RECORDS, attacks_on_subject, nouns_of
 from privaudit.report.defense_tables import arm_title, arms_of
-from privaudit.report.distribution_tables import distribution_findings
+from privaudit.report.distribution_labels import INFLATED, distribution_findings, world_label
 from privaudit.report.sentences import claim_number
 from privaudit.report.words import claimed_text, epsilon_text
 from privaudit.types import AuditReport, Finding
-from privaudit.types.report import POISONED
+from privaudit.types.report import POISONED, POISONED_WORLDS
 
 MOST = 5
 SEES_MORE = {
     "label": "what somebody learns who sees scores or weights and not labels alone",
     "score": "what somebody learns who sees the weights or the training itself",
+    "white_box": "what somebody learns who sees the training itself",
 }
 
 
@@ -129,9 +130,18 @@ def _of_worlds(report: AuditReport) -> tuple[str, ...]:
         return ()
     named = found[0].params.get("property")
     models = (found[0].n_in or 0) + (found[0].n_out or 0)
+    seen = next(access for access in ("white_box", "score", "label", None) if access in {f.access for f in found})
     return (
+        "what holds for the law and not for this one base graph alone" if INFLATED in world_label(report) else "",
         f"differences that {models:,} audited models are too few to show" if models else "",
         f"other properties than {named}" if named else "other worlds than those compared",
-        SEES_MORE["score" if any(finding.access == "score" for finding in found) else "label"],
+        _of_poisoned_worlds(found),
+        SEES_MORE[seen or "label"],
         "whether single records leak" if not report.attacked() else "",
     )
+
+
+def _of_poisoned_worlds(found: Sequence[Finding]) -> str:
+    if any(finding.game == POISONED_WORLDS for finding in found):
+        return "what models tell that were trained without the attacker's records"
+    return "attackers who add records to the training"

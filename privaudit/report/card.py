@@ -14,13 +14,13 @@ from typing import Any
 import yaml
 
 from privaudit.report.checks import checks_of, json_number
-from privaudit.report.distribution_tables import RATIO, distribution_findings, pair_text
+from privaudit.report.distribution_labels import distribution_findings, labelled, pair_text, ratio_findings
 from privaudit.report.plain import plain_text
 from privaudit.report.serialise import audit_digest
 from privaudit.report.tables import MANY_TARGETS, attack_findings, n_targets, target_of
 from privaudit.report.words import attack_text, metric_of, percent_text
 from privaudit.types import AuditReport, EpsilonEstimate, EstimateKind, Finding, Metric
-from privaudit.types.report import GateResult
+from privaudit.types.report import POISONED_WORLDS, GateResult
 
 HEAD = "# Made by privaudit; paste it between the two --- lines at the top of the model's README.md.\n"
 Entry = dict[str, Any]
@@ -217,8 +217,8 @@ def _world_metrics(report: AuditReport) -> list[Entry]:
     found = ((finding, metric_of(finding.metrics, "accuracy")) for finding in distribution_findings(report))
     return [
         _entry(
-            "distribution_accuracy",
-            "Right answers on which of two worlds a model was trained on",
+            _accuracy_kind(finding),
+            labelled("Right answers on which of two worlds a model was trained on", report),
             metric.value,
             {
                 "attack": attack_text(finding.method),
@@ -233,14 +233,19 @@ def _world_metrics(report: AuditReport) -> list[Entry]:
     ]
 
 
+def _accuracy_kind(finding: Finding) -> str:
+    """What a machine reads: another name where the number is not about the law of the data alone."""
+    if finding.is_about_the_law:
+        return "distribution_accuracy"
+    return "poisoned_distribution_accuracy" if finding.game == POISONED_WORLDS else "shared_graph_accuracy"
+
+
 def _ratio_metrics(report: AuditReport) -> list[Entry]:
-    found = [
-        (f, metric_of(f.metrics, "mean_squared_error")) for f in report.findings("distribution") if f.game == RATIO
-    ]
+    found = [(finding, metric_of(finding.metrics, "mean_squared_error")) for finding in ratio_findings(report)]
     return [
         _entry(
-            "ratio_mean_squared_error",
-            "Mean squared error of the estimated share of records with a property",
+            "ratio_mean_squared_error" if finding.is_about_the_law else "poisoned_ratio_mean_squared_error",
+            labelled("Mean squared error of the estimated share of records with a property", report),
             metric.value,
             {
                 "attack": attack_text(finding.method),

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from privaudit.report.axis_rows import MAX_NAME, clip, is_wide
+from privaudit.report.distribution_labels import labelled
 from privaudit.report.label_places import Box, nearest_corner, place_labels
 from privaudit.report.marks import Mark
 from privaudit.report.palette import GREY, LINE_COLOURS, MARKERS
@@ -111,7 +112,7 @@ def panels_of(report: AuditReport) -> tuple[Panel, ...]:
     """Return what is drawn: AUC and true positive rate of attacks on records, else right answers about worlds."""
     attacks = [finding for arm in arms_of(report) for finding in attacks_on(report, arm)]
     is_of_worlds = bool(attacks) and all("world" in finding.params for finding in attacks)
-    return (WORLDS,) if is_of_worlds else PANELS
+    return (replace(WORLDS, label=labelled(WORLDS.label, report, "defense")),) if is_of_worlds else PANELS
 
 
 def leaks_of(report: AuditReport, panel: Panel) -> tuple[Leak, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from privaudit.report.distribution_labels import labelled
 from privaudit.report.estimate_words import confidence_text
 from privaudit.report.strongest import strongest
 from privaudit.report.tables import Table
@@ -22,6 +23,7 @@ OUTCOMES = {"violated": "contradicted", "consistent": "not contradicted", "too_w
 POLICY_OUTCOMES = {"pass": "passes", "fail": "fails", "inconclusive": "open"}
 RATE = 0.01
 POLICY = "policy of privaudit"
+ON_WORLDS = "right answers on the population"
 DIFFERENCE = "auc_difference"
 
 Cell = Callable[[AuditReport, Finding], str]
@@ -66,6 +68,7 @@ def defense_table(report: AuditReport) -> Table:
     if not arms:
         return Table(head=(), rows=())
     limits = {POLICY: f"{POLICY} ({arms[0].params['policy_limits']})"} if arms[0].params.get("policy_limits") else {}
+    limits[ON_WORLDS] = labelled(ON_WORLDS, report, "defense")
     lines = [(limits.get(name, name), [cell(report, arm) for arm in arms]) for name, cell in MEASURES]
     told = [(name, cells) for name, cells in lines if any(cells)]
     titles = tuple(map(arm_title, arms))
@@ -92,7 +95,8 @@ def defense_attack_table(report: AuditReport) -> Table:
         for arm in arms_of(report)
         for finding in attacks_of_arm(report, arm.id)
     ]
-    head = ("arm", "attack", "target", *COLUMNS, "epsilon (confidence)")
+    names = (labelled(name, report, "defense") if column[0] in OF_WORLDS else name for name, column in COLUMNS.items())
+    head = ("arm", "attack", "target", *names, "epsilon (confidence)")
     used = [place for place in range(len(head)) if any(row[place] for row in rows)]
     return Table(head=tuple(head[place] for place in used), rows=tuple(tuple(row[p] for p in used) for row in rows))
 
@@ -156,12 +160,13 @@ COLUMNS: dict[str, tuple[str, float | None]] = {
     "TPR at 1 % FPR": ("tpr_at_fpr", 0.01),
     "TPR at 10 % FPR": ("tpr_at_fpr", 0.1),
 }
+OF_WORLDS = ("accuracy", "accuracy_difference")
 MEASURES: tuple[tuple[str, Cell], ...] = (
     ("accuracy on new records", _accuracy),
     ("train/test gap", _gap),
     ("members found at 1 % false accusations", _largest("tpr_at_fpr", RATE)),
     ("AUC (0.5 is guessing)", _largest("auc")),
-    ("right answers on the population", _largest("accuracy")),
+    (ON_WORLDS, _largest("accuracy")),
     ("claim", _claim),
     (POLICY, _policy),
 )

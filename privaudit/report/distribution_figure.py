@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from privaudit.report.axis_rows import MAX_NAME, clip
-from privaudit.report.distribution_tables import distribution_findings, pair_text
+from privaudit.report.distribution_labels import distribution_findings, labelled, pair_text, world_label
 from privaudit.report.marks import Mark
 from privaudit.report.palette import GREY, LINE_COLOURS, MARKERS
 from privaudit.report.svg import INK, plain_style, to_svg
@@ -36,7 +36,8 @@ def distribution_figure(report: AuditReport) -> str:
         marks: list[Mark] = []
         for place, method in enumerate(methods):
             own = [finding for finding in findings if finding.method == method]
-            marks += _draw(axes, own, [pairs.index(f.params.get("world")) for f in own], place, len(methods))
+            places = [pairs.index(f.params.get("world")) for f in own]
+            marks += _draw(axes, own, places, place, len(methods), label=labelled("", report))
         axes.axhline(0.5, color=INK, linewidth=1.2, linestyle=":")
         names = [pair_text(next(f for f in findings if f.params.get("world") == world)) for world in pairs]
         axes.set_xticks(range(len(pairs)), [clip(name, MAX_NAME) for name in names])
@@ -46,15 +47,19 @@ def distribution_figure(report: AuditReport) -> str:
         axes.set_ylim(bottom, 1.02)
         ticks = [tick / 10 for tick in range(round(10 * bottom), 11, 1 if bottom else 2)]
         axes.set_yticks(ticks, [percent_text(tick) if tick else "0" for tick in ticks])
-        axes.set_ylabel("models whose world is told rightly")
+        label = world_label(report)
+        axes.set_ylabel("models whose world is told rightly" + (f"\n{label}" if label else ""))
         axes.spines[["right", "top"]].set_visible(False)
         axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
         figure.legend(loc="outside lower center", frameon=False, fontsize=9, ncols=min(3, len(methods)))
-        title = "How often two worlds are told apart"
-        return to_svg(figure, name="worlds", title=title, description=_description(findings), marks=marks)
+        title = labelled("How often two worlds are told apart", report)
+        said = labelled(_description(findings), report)
+        return to_svg(figure, name="worlds", title=title, description=said, marks=marks)
 
 
-def _draw(axes: Axes, findings: Sequence[Finding], places: Sequence[int], place: int, n_methods: int) -> list[Mark]:
+def _draw(
+    axes: Axes, findings: Sequence[Finding], places: Sequence[int], place: int, n_methods: int, *, label: str
+) -> list[Mark]:
     shift = 0.0 if n_methods == 1 else 0.7 * (place / (n_methods - 1) - 0.5)
     style: dict[str, Any] = {
         "color": LINE_COLOURS[place % len(LINE_COLOURS)],
@@ -66,7 +71,9 @@ def _draw(axes: Axes, findings: Sequence[Finding], places: Sequence[int], place:
         lower, upper = _ends(finding)
         heights = [lower, _value(finding), upper]
         line = axes.plot([at + shift] * 3, heights, linewidth=1.5, markevery=[1], **style)[0]
-        said = f"{pair_text(finding)}, {attack_text(method)}: {metric_text(metric_of(finding.metrics, 'accuracy'))}"
+        said = (
+            f"{pair_text(finding)}, {attack_text(method)}: {metric_text(metric_of(finding.metrics, 'accuracy'))}{label}"
+        )
         points = ((at + shift, heights[1], said),) if math.isfinite(heights[1]) else ()
         marks.append(
             Mark(artist=line, series=attack_text(method), key=method, said=said, axes=axes, points=points),

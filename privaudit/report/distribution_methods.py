@@ -1,6 +1,10 @@
 """What each attack on the distribution does, in plain words, and who published it."""
 
 SURI_EVANS = "Suri, Evans. Formalizing and Estimating Distribution Inference Risks. PETS 2022."
+PIN = (
+    "Ganju, Wang, Yang, Gunter, Borisov. Property Inference Attacks on Fully Connected Neural Networks using Permutation Invariant "
+    "Representations. CCS 2018; Suri, Evans, PETS 2022."
+)
 DISSECTING = "Suri, Lu, Chen, Evans. Dissecting Distribution Inference. IEEE SaTML 2023."
 
 DISTRIBUTION_METHODS = {
@@ -51,6 +55,28 @@ DISTRIBUTION_METHODS = {
     "kl_regression": (
         "Estimates the ratio itself from how near the model's answers are to those of shadow models of several ratios.",
         f"{DISSECTING} The published weights prefer the farther ratios; these prefer the nearer ones.",
+    ),
+    "snap": (
+        (
+            "Uses that the adversary has added records to every training set: they have the property, and another class than their "
+            "own. The fewer records of the data have the property, the more this moves what a model says about them; a threshold set "
+            "on a few shadow models tells the worlds apart."
+        ),
+        (
+            "Chaudhari, Abascal, Oprea, Jagielski, Tramèr, Ullman. SNAP: Efficient Extraction of Private Properties with Poisoning. "
+            "IEEE S&P 2023."
+        ),
+    ),
+    "pin": (
+        (
+            "Looks at the weights themselves: a network trained on shadow models' weights says which world a model is from. It adds up "
+            "over the neurons of each layer, so that their order, which means nothing, changes nothing."
+        ),
+        PIN,
+    ),
+    "pin_regression": (
+        "Estimates the ratio itself from a model's weights, by a network trained on the weights of shadow models of several ratios.",
+        PIN,
     ),
     "training_set": (
         (

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from privaudit.report import tables
 from privaudit.report.checks import checks_of, numbers_text
 from privaudit.report.defense_tables import defense_attack_table, defense_notes, defense_table
+from privaudit.report.distribution_labels import labelled
 from privaudit.report.distribution_tables import control_table_of_worlds, distribution_table, ratio_table
 from privaudit.report.games_table import games_table
 from privaudit.report.inert import inert, inert_within
@@ -59,9 +60,9 @@ def render_markdown(report: AuditReport, result: GateResult | None = None) -> st
         titled("What fewer queries reach", query_table(report)),
         *(inert(text) for text in who_sentences(report)),
         titled("Groups of records", group_table(report)),
-        titled("What the model says about the population", distribution_table(report)),
-        titled("The ratio itself", ratio_table(report)),
-        titled("Control: two worlds of one population", control_table_of_worlds(report)),
+        titled(labelled("What the model says about the population", report), distribution_table(report)),
+        titled(labelled("The ratio itself", report), ratio_table(report)),
+        titled(labelled("Control: two worlds of one population", report), control_table_of_worlds(report)),
         titled("How the risks relate", games_table(report)),
         titled("Positive control", tables.control_table(report)),
         titled("Accuracy", tables.accuracy_table(report)),

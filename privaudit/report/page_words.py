@@ -8,7 +8,8 @@ from privaudit.report.axis_rows import left_out
 from privaudit.report.canary_words import control_words, interval_words, verdict_rests_on
 from privaudit.report.defense_figure import defense_caption
 from privaudit.report.defense_tables import arm_title, arms_of, defense_notes
-from privaudit.report.distribution_tables import outcome_of_worlds, pairs_sentence
+from privaudit.report.distribution_labels import labelled
+from privaudit.report.distribution_sentences import outcome_of_worlds, pairs_sentence, world_words
 from privaudit.report.figures import roc_caption, roc_findings
 from privaudit.report.histogram_figure import HISTOGRAM_CAPTION
 from privaudit.report.methods import method_notes
@@ -47,6 +48,8 @@ def words_of(report: AuditReport) -> dict[str, Any]:
         "intervals": interval_words(report),
         "who": who_sentences(report),
         "worlds_are": pairs_sentence(report),
+        "worlds_label": labelled("", report),
+        "a_world": world_words(report),
         "defense_caption": defense_caption(report),
         "histogram_caption": HISTOGRAM_CAPTION,
         "control_is": control_words(report),
@@ -67,4 +70,5 @@ def _badge(report: AuditReport) -> str:
         return f"privaudit's policy: {' · '.join(told)}"
     if len(arms) > 1:
         return f"{len(arms) - 1} {'defense' if len(arms) == 2 else 'defenses'} compared"
-    return (outcome_of_worlds(report) if not report.attacked() else "") or "no claim"
+    of_worlds = outcome_of_worlds(report) if not report.attacked() else ""
+    return labelled(of_worlds, report) if of_worlds else "no claim"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from privaudit.report.distribution_tables import distribution_sentences, distribution_warnings
+from privaudit.report.distribution_sentences import distribution_sentences, distribution_warnings
 from privaudit.report.estimate_words import confidence_text
 from privaudit.report.words import attack_text, claim_text, epsilon_text, metric_of, percent_text
 from privaudit.types import AuditReport, EpsilonEstimate, Finding, PrivacyClaim, Validity, Verdict

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from privaudit.report import tables
 from privaudit.report.defense_tables import defense_notes, defense_table
+from privaudit.report.distribution_labels import labelled
 from privaudit.report.distribution_tables import control_table_of_worlds, distribution_table, ratio_table
 from privaudit.report.first_screen import first_screen
 from privaudit.report.sentences import beside_membership, headline, section_notes, warnings_of, what_would_suffice
@@ -35,9 +36,9 @@ def render_text(report: AuditReport) -> str:
         *section_notes(report),
         plain_table(found),
         *who_sentences(report),
-        _titled("What the model says about the population", distribution_table(report)),
-        _titled("The ratio itself", ratio_table(report)),
-        _titled("Control: two worlds of one population", control_table_of_worlds(report)),
+        _titled(labelled("What the model says about the population", report), distribution_table(report)),
+        _titled(labelled("The ratio itself", report), ratio_table(report)),
+        _titled(labelled("Control: two worlds of one population", report), control_table_of_worlds(report)),
         plain_table(tables.columns(tables.estimate_table(report), ESTIMATE_COLUMNS)),
     ]
     return "\n\n".join(part if "\n" in part else wrapped(part) for part in parts if part)

@@ -123,8 +123,10 @@ def check_same(
     Raises:
         StoreVersionError: names the settings that differ.
     """
-    # another seed draws other records, and other records take other coins: the cause comes first
-    first = ("design", "data") if stored.design.get("seed") != wanted.design.get("seed") else ("data", "design")
+    # another seed draws other records, other worlds of graphs are other graphs, and other records take other coins: the cause
+    # comes first
+    draws_data = any(stored.design.get(name) != wanted.design.get(name) for name in ("seed", "graphs"))
+    first = ("design", "data") if draws_data else ("data", "design")
     for part in (*first, "recipe", "versions"):
         if part == "versions" and accept_versions:
             continue

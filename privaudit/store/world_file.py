@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +13,29 @@ from numpy.typing import NDArray
 from privaudit.errors import CorruptStoreError
 from privaudit.store.tensors import array_to_text, load_arrays, save_arrays, text_to_array
 from privaudit.types.design import SHADOW, TARGET
-from privaudit.types.worlds import WorldDesign
+from privaudit.types.graphs import GraphProperty, GraphProtocol
+from privaudit.types.worlds import Poison, WorldDesign
 
 LOG_PROBABILITIES, PREDICTED = "class_log_probability", "predicted_class"  # names of what is stored of each model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredGraphs:
+    """What the analysis knows of the graphs that models were trained on.
+
+    Attributes:
+        protocol: who trains on which graph, see `privaudit.types.graphs.GraphWorlds`.
+        property: what the worlds differ in.
+        draws: one ``(n,)`` array per world: degrees or local clustering coefficients of the nodes of the victims' graphs.
+        n_nodes: ``(n_models,)`` int64 nodes of each model's graph.
+        n_edges: ``(n_models,)`` int64 edges of each model's graph.
+    """
+
+    protocol: GraphProtocol
+    property: GraphProperty
+    draws: tuple[NDArray[Any], ...]
+    n_nodes: NDArray[np.int64]
+    n_edges: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,11 +46,13 @@ class StoredWorlds:
         design: who was trained on what; the worlds of victims are secret.
         labels: ``(n_records,)`` int64 true class of each record.
         has_property: ``(n_records,)`` True for records with the property; all False where worlds are no ratios.
+        graphs: of models that train on graphs, whose nodes are the records; ``None`` of others.
     """
 
     design: WorldDesign
     labels: NDArray[np.int64]
     has_property: NDArray[np.bool_]
+    graphs: StoredGraphs | None = None
 
 
 def draws_digest(design: WorldDesign) -> str:
@@ -42,6 +66,8 @@ def draws_digest(design: WorldDesign) -> str:
     for array in (*arrays, *design.members, *(design.member_labels or ())):
         total.update(f"{array.shape}\n".encode())
         total.update(np.ascontiguousarray(array, dtype=np.int64).tobytes())
+    if design.poison is not None:  # audits without it keep the digests of older versions
+        total.update(json.dumps(asdict(design.poison), sort_keys=True).encode())
     return total.hexdigest()
 
 
@@ -73,9 +99,15 @@ def write_worlds(path: Path, stored: StoredWorlds) -> None:
         StoreError: if the folder cannot be written to.
     """
     design = stored.design
-    words = {"names": design.names, "ratios": design.ratios, "control": design.control, "seed": design.seed}
+    words: dict[str, Any] = {
+        "names": design.names,
+        "ratios": design.ratios,
+        "control": design.control,
+        "seed": design.seed,
+    }
+    if design.poison is not None:
+        words["poison"] = asdict(design.poison)
     arrays = {
-        "words": text_to_array(json.dumps(words)),
         "world": design.world,
         "is_target": (design.role == TARGET).astype(np.uint8),
         "sizes": design.sizes(),
@@ -87,7 +119,27 @@ def write_worlds(path: Path, stored: StoredWorlds) -> None:
     }
     if design.member_labels is not None:
         arrays["member_labels"] = np.concatenate(design.member_labels).astype(np.int64)
-    save_arrays(path, arrays)
+    if stored.graphs is not None:
+        words["graphs"] = {"protocol": stored.graphs.protocol, "property": stored.graphs.property}
+        arrays |= _graph_arrays(stored.graphs)
+    save_arrays(path, {"words": text_to_array(json.dumps(words)), **arrays})
+
+
+def _graph_arrays(graphs: StoredGraphs) -> dict[str, NDArray[Any]]:
+    draws = {f"draws_{world}": values for world, values in enumerate(graphs.draws)}
+    return {**draws, "graph_nodes": graphs.n_nodes, "graph_edges": graphs.n_edges}
+
+
+def _read_graphs(words: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> StoredGraphs | None:
+    if "graphs" not in words:
+        return None
+    return StoredGraphs(
+        protocol=words["graphs"]["protocol"],
+        property=words["graphs"]["property"],
+        draws=tuple(arrays[f"draws_{world}"] for world in range(len(words["names"]))),
+        n_nodes=arrays["graph_nodes"],
+        n_edges=arrays["graph_edges"],
+    )
 
 
 def read_worlds(path: Path) -> StoredWorlds:
@@ -116,9 +168,13 @@ def read_worlds(path: Path) -> StoredWorlds:
             query_world=arrays["query_world"],
             control=words["control"],
             seed=int(words["seed"]),
+            poison=Poison(**words["poison"]) if "poison" in words else None,
         )
         return StoredWorlds(
-            design=design, labels=arrays["labels"], has_property=arrays["has_property"].astype(np.bool_)
+            design=design,
+            labels=arrays["labels"],
+            has_property=arrays["has_property"].astype(np.bool_),
+            graphs=_read_graphs(words, arrays),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise CorruptStoreError(

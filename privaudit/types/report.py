@@ -17,6 +17,8 @@ POISONED = (
     "poisoned_membership"  # game in which the attacker adds records to the training of a model like the audited one
 )
 RECORD_RISK = "record_risk"  # game of rankings that look at more than an attacker has
+POISONED_WORLDS = "poisoned_distribution"  # game in which the attacker adds records to the training sets of all worlds
+ONE_BASE_GRAPH = "shared"  # protocol in which all graphs, the attacker's and the audited ones, are parts of one
 
 SectionKind = Literal["mia", "distribution", "canary", "games", "defense", "subgroups"]
 ATTACKED: tuple[SectionKind, ...] = ("mia", "canary")
@@ -113,6 +115,12 @@ class Finding:
     def attacks_the_subject(self) -> bool:
         """Whether it is the audited model that was attacked; not one trained like it with records of the attacker's."""
         return self.guesses_membership and self.game != POISONED
+
+    @property
+    def is_about_the_law(self) -> bool:
+        """Whether models of two worlds differ in their law alone: by no attacker's records, and no base graph shared by all."""
+        is_poisoned = self.game == POISONED_WORLDS or bool(self.params.get("poison"))
+        return not is_poisoned and self.params.get("protocol") != ONE_BASE_GRAPH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

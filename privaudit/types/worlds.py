@@ -1,13 +1,39 @@
 """Worlds of a distribution audit: which model was trained on a draw of which law, and what an attack may see of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.errors import ConfigError, DataError, ShapeError
+from privaudit.errors import ConfigError, DataError, MissingSignalError, ShapeError
 from privaudit.types.design import SHADOW, TARGET
 from privaudit.types.frozen import set_array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poison:
+    """Records that an adversary adds to every training set: their class is changed before they are handed over.
+
+    Attributes:
+        share: of a training set that is poison.
+        true_class: class that the records have.
+        planted_class: class that they are given.
+
+    Raises:
+        DataError: if the share is not in (0, 1), or both classes are the same.
+    """
+
+    share: float
+    true_class: int
+    planted_class: int
+
+    def __post_init__(self) -> None:
+        """Refuse what changes nothing."""
+        if not 0.0 < self.share < 1.0:
+            raise DataError(f"the share of poison must lie in (0, 1); got {self.share}.")
+        if self.true_class == self.planted_class:
+            raise DataError(f"poison must be given another class than its own; both are {self.true_class}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,10 +51,11 @@ class WorldDesign:
         query_world: ``(n_queries,)`` int64 world that each of them was drawn from.
         control: place of the world that is drawn by the same law as the base, ``None`` without one.
         seed: the root seed.
+        poison: what an adversary added to every training set, at the end of ``members``; ``None`` = nothing.
 
     Raises:
         ShapeError: if the arrays do not fit together.
-        DataError: if a role or world does not exist.
+        DataError: if a role or world does not exist, or there is poison and no ``member_labels``.
     """
 
     names: tuple[str, ...]
@@ -41,6 +68,7 @@ class WorldDesign:
     query_world: NDArray[np.int64]
     control: int | None
     seed: int
+    poison: Poison | None = None
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check that they fit."""
@@ -61,6 +89,8 @@ class WorldDesign:
             raise DataError(f"role must be {SHADOW} or {TARGET}; got {', '.join(np.unique(role))}.")
         if self.ratios is not None and len(self.ratios) != self.n_worlds:
             raise ShapeError(f"ratios must have one entry per world ({self.n_worlds}); got {len(self.ratios)}.")
+        if self.poison is not None and self.member_labels is None:
+            raise DataError("a poisoned design must hold member_labels: the poison's classes are not the true ones.")
 
     @property
     def n_worlds(self) -> int:
@@ -97,6 +127,10 @@ class WorldInputs:
         query_label: ``(n_queries,)`` int64 true class of each query record.
         query_world: ``(n_queries,)`` int64 world that each query record was drawn from.
         ratios: share of the records with the property in each world, ``None`` where worlds are no ratios.
+        query_property: ``(n_queries,)`` bool, True for queries with the property; ``None`` where worlds are no ratios.
+        poison: what the adversary added to every training set, ``None`` = nothing.
+        victim_signals: name -> ``(n_victims,)`` float64: what was computed from each victim's weights before, e.g. a
+            meta-classifier's log-odds for world 1 (``pin_logit``).
 
     Raises:
         ShapeError: if the arrays do not fit together.
@@ -111,14 +145,19 @@ class WorldInputs:
     query_label: NDArray[np.int64]
     query_world: NDArray[np.int64]
     ratios: tuple[float, ...] | None = None
+    query_property: NDArray[np.bool_] | None = None
+    poison: Poison | None = None
+    victim_signals: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Freeze the arrays and check that they fit."""
         shadows = set_array(self, "shadows", self.shadows, np.float64)
         world = set_array(self, "shadow_world", self.shadow_world, np.int64)
         labels = set_array(self, "victim_labels", self.victim_labels, np.int64)
-        for name in ("query_label", "query_world"):
-            values = set_array(self, name, getattr(self, name), np.int64)
+        for name, dtype in (("query_label", np.int64), ("query_world", np.int64), ("query_property", np.bool_)):
+            if name == "query_property" and self.query_property is None:
+                continue
+            values = set_array(self, name, getattr(self, name), dtype)
             if shadows.ndim != 3 or values.shape != shadows.shape[1:2]:
                 raise ShapeError(
                     f"shadows {shadows.shape} and {name} {values.shape} must fit: (n, n_queries, n_classes)."
@@ -138,6 +177,10 @@ class WorldInputs:
         for name, table in tables:
             if table.size and not (table.min() >= 0.0 and table.max() <= 1.0 + 1e-9):
                 raise DataError(f"{name} must be probabilities; got {table.min():g}..{table.max():g}, or NaN.")
+        object.__setattr__(self, "victim_signals", dict(self.victim_signals))
+        for name, values in self.victim_signals.items():
+            if np.shape(values) != labels.shape[:1] or not np.isfinite(values).all():
+                raise DataError(f"signal {name} must have one finite value per victim ({len(labels)}).")
         present = np.unique(world).tolist()
         if present != list(range(len(present))) or len(present) < 2:
             raise ConfigError(f"every world needs a shadow model, and there are two worlds at least; got {present}.")
@@ -154,15 +197,25 @@ class WorldInputs:
 
     def without_probabilities(self) -> "WorldInputs":
         """Return the same inputs for an attack that sees the victims' labels alone."""
-        return WorldInputs(
-            shadows=self.shadows,
-            shadow_world=self.shadow_world,
-            victims=None,
-            victim_labels=self.victim_labels,
-            query_label=self.query_label,
-            query_world=self.query_world,
-            ratios=self.ratios,
-        )
+        return replace(self, victims=None, victim_signals={})
+
+    def with_signals(self, names: frozenset[str]) -> "WorldInputs":
+        """Return the same inputs with those of the victims' signals that are named, as far as they are there."""
+        kept = {name: values for name, values in self.victim_signals.items() if name in names}
+        return replace(self, victim_signals=kept)
+
+    def victim_signal(self, name: str) -> NDArray[np.float64]:
+        """Return ``(n_victims,)`` values of a signal.
+
+        Raises:
+            MissingSignalError: if it was not collected.
+        """
+        if name not in self.victim_signals:
+            raise MissingSignalError(
+                f"signal {name} was not collected; got {sorted(self.victim_signals)}. Run the audit again with the attack that "
+                "reads it in its config, and access: white_box."
+            )
+        return self.victim_signals[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

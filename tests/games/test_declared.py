@@ -1,5 +1,6 @@
 """The guard: what an attack does not declare is refused in one line, and what it declares is what it gets."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -219,12 +220,23 @@ def test_an_attack_on_the_law_sees_what_its_access_gives(worlds):
     assert declared_world_inputs(distribution_attack(access="label"), seen).victims is None
 
 
+def test_what_was_computed_from_weights_is_for_white_box_attacks_that_declare_it(worlds):
+    known = {"pin_logit": np.array([0.5]), "pin_ratio": np.array([0.25])}
+    inputs = replace(worlds, victim_signals=known)
+    declared = distribution_attack(access="white_box", signals=frozenset({"pin_logit"}))
+    assert declared_world_inputs(declared, inputs).victim_signal("pin_logit").tolist() == [0.5]
+    for other in (declared, distribution_attack(), distribution_attack(signals=frozenset({"pin_ratio"}))):
+        with pytest.raises(MissingSignalError, match="signal pin_ratio was not collected"):
+            declared_world_inputs(other, inputs).victim_signal("pin_ratio")
+    assert not inputs.without_probabilities().victim_signals
+
+
 @pytest.mark.parametrize(
     ("members", "is_label", "words"),
     [
         ({"game": "membership"}, False, "must declare a game about a law; got membership"),
         ({"game": "laws"}, False, "got 'laws'"),
-        ({"access": "white_box"}, False, "declares access white_box; the victims give probabilities and labels"),
+        ({"access": "white_box"}, True, "declares access white_box; the victims give labels alone"),
         ({}, True, "declares access score; the victims give labels alone"),
     ],
 )

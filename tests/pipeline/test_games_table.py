@@ -244,6 +244,28 @@ def test_channels_and_victims_scored_together_do_not_enter():
     assert metric(found).value > 0.9 and metric(found).lower is None
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"game": "poisoned_distribution"}, "trained with an attacker's records, which is another game"),
+        ({"poison": {"share": 0.02}}, "trained with an attacker's records, which is another game"),
+        ({"protocol": "shared"}, "parts of one base graph, which inflates"),
+    ],
+)
+def test_poisoned_worlds_and_one_base_graph_are_no_evidence(changes, reason):
+    game = changes.pop("game", "distribution_inference")
+    told = Section(kind="distribution", title="d", findings=(replace(worlds(n_right=118, **changes), game=game),))
+    audit = replace(report(promised=claim(0.1)), sections=(told,))
+    section = games_section(audit)
+    assert contradictions(audit) == ()
+    assert not [f for f in section.findings if f.game in ("distribution_inference", "poisoned_distribution")]
+    assert all(m.lower is None and m.value is None for f in section.findings for m in f.metrics)
+    (note,) = [note for note in section.notes if note.startswith("Not used: R12, because")]
+    assert reason in note
+    plain = replace(audit, sections=(replace(told, findings=(worlds(n_right=118, n_records=10),)),))
+    assert contradictions(plain)  # the same outcomes of models that nobody poisoned refute the claim
+
+
 def test_two_properties_are_two_rows():
     both = [worlds(property="sex is Female"), replace(worlds(property="race is White"), id="kl-2")]
     section = games_section(report(*both, promised=claim()))

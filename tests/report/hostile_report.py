@@ -26,6 +26,7 @@ def hostile_report(builder, text):
     """Return a report of every kind of section, with a text in every place that takes one."""
     report = builder.compared_report(name=text, with_claim=True, attacks=("lira", text))
     sections = [*(_with_text(section, text) for section in report.sections), _worlds(text)]
+    sections += [_poisoned(text, text), _one_graph(text)]
     sections.append(dataclasses.replace(sections[0], kind="canary"))
     games = Section(kind="games", title=text, notes=(f"Contradiction: {text}",))
     return dataclasses.replace(
@@ -72,19 +73,28 @@ def _finding_with_text(finding, text):
     )
 
 
-def _worlds(text):
+def _worlds(text, *, game="distribution_inference", **params):
     accuracy = Metric(name="accuracy", value=0.8, lower=0.7, upper=0.9, confidence=0.95, rule=text)
     finding = Finding(
         id=f"kl-{text[:50]}",
         method="kl",
-        game="distribution_inference",
+        game=game,
         unit="model",
         n_in=50,
         n_out=50,
-        params={"world_0": text, "world_1": text, "property": text, "world": 1, "n_records": 100},
+        params={"world_0": text, "world_1": text, "property": text, "world": 1, "n_records": 100, **params},
         metrics=(accuracy,),
     )
     return Section(kind="distribution", title=text, findings=(finding,), notes=(text, f"Warning: {text}"))
+
+
+def _poisoned(text, share):
+    poison = {"share": share, "true_class": text, "planted_class": text}
+    return _worlds(text, game="poisoned_distribution", poison=poison)
+
+
+def _one_graph(text):
+    return _worlds(text, property=None, graph_property=text, protocol="shared")
 
 
 @functools.cache
@@ -105,6 +115,8 @@ def reports(builder):
         "defenses": builder.compared_report(),
         "empty": AuditReport(subject=subject, claim=None, sections=()),
         "worlds": AuditReport(subject=subject, claim=None, sections=(_worlds("income"),)),
+        "poisoned worlds": AuditReport(subject=subject, claim=None, sections=(_poisoned("income", 0.02),)),
+        "one base graph": AuditReport(subject=subject, claim=None, sections=(_one_graph("degree"),)),
         "canaries": dataclasses.replace(plain, sections=(canary, *plain.sections[1:])),
         "contradiction": dataclasses.replace(plain, sections=(*plain.sections, games)),
     }

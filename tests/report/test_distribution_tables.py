@@ -5,15 +5,8 @@ import math
 import pytest
 
 from privaudit.report.distribution_figure import distribution_figure
-from privaudit.report.distribution_tables import (
-    control_table_of_worlds,
-    distribution_sentences,
-    distribution_table,
-    leaked_text,
-    outcome_of_worlds,
-    pairs_sentence,
-    ratio_table,
-)
+from privaudit.report.distribution_sentences import distribution_sentences, outcome_of_worlds, pairs_sentence
+from privaudit.report.distribution_tables import control_table_of_worlds, distribution_table, leaked_text, ratio_table
 from privaudit.report.html import render_html
 from privaudit.report.markdown import render_markdown
 from privaudit.report.sentences import headline, warnings_of

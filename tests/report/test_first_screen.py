@@ -35,12 +35,12 @@ def canaries(builder, unit="record", **changes):
     return dataclasses.replace(report, sections=(section, *report.sections[1:]))
 
 
-def worlds(value=0.9, **params):
+def worlds(value=0.9, *, game="distribution_inference", **params):
     accuracy = Metric(name="accuracy", value=value, lower=value - 0.1, upper=value + 0.05, confidence=0.99)
     finding = Finding(
         id="kl-1",
         method="kl",
-        game="distribution_inference",
+        game=game,
         unit="model",
         n_in=12,
         n_out=12,
@@ -64,6 +64,8 @@ def every_report(builder):
         "canaries": canaries(builder),
         "runs": canaries(builder, unit="model"),
         "worlds": worlds(property="sex = Female"),
+        "poisoned worlds": worlds(property="sex = Female", game="poisoned_distribution", poison={"share": 0.02}),
+        "one base graph": worlds(graph_property="clustering", protocol="shared"),
         "defenses": builder.compared_report(),
         "two defenses": builder.compared_report(("none", "dp_sgd", "clipping")),
         "nothing": alone(),

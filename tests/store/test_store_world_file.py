@@ -1,11 +1,13 @@
 """The design of a distribution audit comes back as it was stored, and damage is told in a line."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from privaudit.errors import CorruptStoreError, StoreError
 from privaudit.store.tensors import load_arrays, save_arrays
-from privaudit.store.world_file import StoredWorlds, read_worlds, write_worlds
+from privaudit.store.world_file import StoredGraphs, StoredWorlds, read_worlds, write_worlds
 from privaudit.types import WorldDesign
 
 
@@ -44,6 +46,40 @@ def test_a_design_comes_back(tmp_path, changes):
             np.testing.assert_array_equal(rows, again)
     np.testing.assert_array_equal(found.labels, wanted.labels)
     np.testing.assert_array_equal(found.has_property, wanted.has_property)
+
+
+def graphs_of(property="degree"):
+    draws = np.array([3, 1, 4]) if property == "degree" else np.array([0.5, 0.0])
+    return StoredGraphs(
+        protocol="independent",
+        property=property,
+        draws=(draws, draws[:2], draws[1:]),
+        n_nodes=np.arange(6) + 10,
+        n_edges=np.arange(6) + 20,
+    )
+
+
+@pytest.mark.parametrize("property", ["degree", "clustering"])
+def test_what_is_known_of_graphs_comes_back(tmp_path, property):
+    wanted = replace(stored(ratios=None), graphs=graphs_of(property))
+    write_worlds(tmp_path / "worlds.safetensors", wanted)
+    found = read_worlds(tmp_path / "worlds.safetensors").graphs
+    assert (found.protocol, found.property) == ("independent", property)
+    for mine, theirs in zip(wanted.graphs.draws, found.draws, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+        assert mine.dtype == theirs.dtype
+    np.testing.assert_array_equal(found.n_nodes, wanted.graphs.n_nodes)
+    np.testing.assert_array_equal(found.n_edges, wanted.graphs.n_edges)
+
+
+def test_graphs_without_their_draws_are_damaged(tmp_path):
+    path = tmp_path / "worlds.safetensors"
+    write_worlds(path, replace(stored(ratios=None), graphs=graphs_of()))
+    arrays = load_arrays(path)
+    del arrays["draws_2"]
+    save_arrays(path, arrays)
+    with pytest.raises(CorruptStoreError, match="holds no worlds"):
+        read_worlds(path)
 
 
 def test_a_missing_and_a_damaged_file_are_told_apart(tmp_path):

@@ -13,7 +13,7 @@ from privaudit.report.words import percent_text
 from privaudit.types import AuditReport, ConfusionCounts, Finding, Metric
 
 UTILITY = ("accuracy_in", "accuracy_out", "accuracy_population", "train_test_gap")
-PLACE = ("target", "world", "world_0", "world_1", *COUNTS)
+PLACE = ("target", "world", "world_0", "world_1", "poison", "graph_property", "protocol", *COUNTS)
 DIFFERENCES = {"auc": "auc_difference", "accuracy": "accuracy_difference"}
 DIFFERENCE_RULE = (
     "this arm less the one without a defense; the interval is made from both intervals as if they were independent, which is too "

@@ -21,8 +21,10 @@ from privaudit.pipeline.distribution.findings import (
     play,
     stays_with_guessing,
 )
+from privaudit.pipeline.distribution.graphs.findings import of_graphs, with_draws_leaked
+from privaudit.pipeline.distribution.graphs.notes import PROPERTIES, graph_notes
 from privaudit.pipeline.distribution.inputs import Said, read_said
-from privaudit.pipeline.distribution.methods import distribution_attacks
+from privaudit.pipeline.distribution.methods import distribution_attacks, weight_signals
 from privaudit.pipeline.distribution.ratios import ratio_finding
 from privaudit.pipeline.distribution.worlds import property_name
 from privaudit.pipeline.findings import claim_finding
@@ -103,17 +105,17 @@ def distribution_sections(out: Path, *, changes: AuditConfig | None = None) -> l
     assert settings is not None  # the config has checked
     stored = read_worlds(folder.worlds)
     check_draws(folder.worlds, stored, str(manifest.design["draws"]))
-    said = read_said(folder, stored, has_scores=config.access == "score")
     attacks = distribution_attacks(settings, config.access)
+    said = read_said(folder, stored, has_scores=config.access != "label", of_weights=weight_signals(attacks))
     name = "" if settings.property is None else f": {property_name(settings.property)}"
+    if stored.graphs is not None:
+        name = f": {PROPERTIES[stored.graphs.property]}"
     on_worlds = [attack for attack in attacks if attack.answers == "world"]
     controls = _control_findings(said, on_worlds, config.confidence)
     notes = (
         *channel_warnings(_channels(said), stored.design.names),
         *_of_the_control(controls, has_control=stored.design.control is not None),
-        SHARED if settings.adversary.overlap else TRAINED_APART,
-        JOINTLY,
-        *_of_the_models(said, settings),
+        *_of_the_training(said, settings),
         *_relaxations(settings),
         *manifest.remarks,
     )
@@ -138,8 +140,13 @@ def _told_apart(
         for world in others
         for attack in on_worlds
     ]
+    if said.worlds.graphs is not None:
+        has_zipf = settings.graphs is not None and settings.graphs.zipf
+        findings = [with_draws_leaked(finding, said.worlds.graphs, has_zipf=has_zipf) for finding in findings]
     findings += [ratio_finding(attack, said) for attack in attacks if attack.answers == "ratio"]
     findings += channel_findings(said.worlds, _channels(said), confidence=confidence)
+    if said.worlds.graphs is not None:
+        return [of_graphs(finding, said.worlds.graphs) for finding in findings]
     if settings.property is None:
         return findings
     return [_with_property(finding, property_name(settings.property)) for finding in findings]
@@ -158,7 +165,7 @@ def _control_findings(said: Said, attacks: Sequence[DistributionAttack], confide
     design = said.worlds.design
     if design.control is None:
         return ()
-    return tuple(
+    controls = [
         control_finding(
             play(attack, said, design.control),
             said.worlds,
@@ -167,7 +174,9 @@ def _control_findings(said: Said, attacks: Sequence[DistributionAttack], confide
             n_looks=len(attacks),
         )
         for attack in attacks
-    )
+    ]
+    graphs = said.worlds.graphs
+    return tuple(control if graphs is None else of_graphs(control, graphs) for control in controls)
 
 
 def _of_the_control(controls: Sequence[Finding], *, has_control: bool) -> tuple[str, ...]:
@@ -182,6 +191,14 @@ def _of_the_control(controls: Sequence[Finding], *, has_control: bool) -> tuple[
         "models apart, and no number of this section can be trusted until that is found."
     )
     return (warning,)
+
+
+def _of_the_training(said: Said, settings: DistributionConfig) -> tuple[str, ...]:
+    """Say who trained on what."""
+    if said.worlds.graphs is not None:
+        return (*graph_notes(said), JOINTLY)
+    apart = SHARED if settings.adversary.overlap else TRAINED_APART
+    return (apart, JOINTLY, *_of_the_models(said, settings))
 
 
 def _of_the_models(said: Said, settings: DistributionConfig) -> tuple[str, ...]:

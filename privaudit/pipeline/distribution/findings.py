@@ -1,6 +1,6 @@
 """From what models of two worlds said to the findings of a report."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,16 @@ from privaudit.games.declared import declared_world_inputs
 from privaudit.games.relations_distribution import replaced_records
 from privaudit.interfaces import DistributionAttack
 from privaudit.pipeline.distribution.inputs import Said
+from privaudit.pipeline.distribution.methods import POISONED
 from privaudit.store.world_file import StoredWorlds
 from privaudit.types import AttackResult, Finding, Metric
 from privaudit.types.design import SHADOW, TARGET
 from privaudit.types.worlds import WorldDesign
 
+POOLS_HELD = "shadow models and pools of records held fixed"
 AUC_RULE = (
     "Mann-Whitney rank form, ties half; Wilson interval on the distribution-free variance bound, approximate, too short with "
-    "fewer than about 15 victims per world; victims are independent trainings, with shadow models and pools of records held fixed"
+    f"fewer than about 15 victims per world; victims are independent trainings, with {POOLS_HELD}"
 )
 NO_TRIALS = "each victim's score depends on all victims, which therefore are no independent trials: no interval"
 
@@ -52,7 +54,7 @@ def play(attack: DistributionAttack, said: Said, world: int) -> AttackResult:
         label=(said.worlds.design.world[victims] == world).astype(np.uint8),
         unit_ids=victims,
         unit="model",
-        game=attack.game,
+        game=attack.game if said.worlds.design.poison is None else POISONED,
         access=attack.access,
         notes=answer.notes,
     )
@@ -122,6 +124,8 @@ def comparison_params(stored: StoredWorlds, world: int) -> dict[str, Any]:
     if design.ratios is not None:
         params |= {"ratio_0": design.ratios[0], "ratio_1": design.ratios[world]}
         params["n_replaced"] = n_replaced(stored, world)
+    if design.poison is not None:
+        params["poison"] = asdict(design.poison)
     return params
 
 

@@ -1,9 +1,18 @@
 """Builds the attacks of a distribution audit."""
 
+from collections.abc import Iterable
+
 from privaudit.config.distribution import DistributionConfig
 from privaudit.errors import ConfigError
 from privaudit.interfaces import DistributionAttack
 from privaudit.registry import create_distribution_attack
+
+POISONED = "poisoned_distribution"
+
+
+def weight_signals(attacks: Iterable[DistributionAttack]) -> tuple[str, ...]:
+    """Return the names of what attacks read that is computed from the victims' weights."""
+    return tuple(sorted({name for attack in attacks for name in getattr(attack, "signals", ())}))
 
 
 def distribution_attacks(settings: DistributionConfig, access: str) -> tuple[DistributionAttack, ...]:
@@ -11,7 +20,7 @@ def distribution_attacks(settings: DistributionConfig, access: str) -> tuple[Dis
 
     Args:
         settings: the distribution block.
-        access: what models give: ``score`` or ``label``.
+        access: what models give: ``score``, ``label`` or ``white_box``.
 
     Raises:
         ConfigError: if an attack is unknown, needs scores that are not given, or more shadow models.
@@ -23,15 +32,42 @@ def distribution_attacks(settings: DistributionConfig, access: str) -> tuple[Dis
                 f"attack {attack.name} needs scores, and access: label gives labels alone. Leave it out.",
                 key="distribution.attacks",
             )
+        if access == "score" and attack.access == "white_box":
+            raise ConfigError(
+                f"attack {attack.name} needs the models' weights, and access: score gives scores alone. Set access: white_box, or "
+                "leave it out.",
+                key="distribution.attacks",
+            )
+        if attack.access == "white_box":
+            _check_same_weights(attack, settings)
+        if attack.game == POISONED and settings.poison is None:
+            raise ConfigError(
+                f"attack {attack.name} needs records that the adversary has added, and there are none. Give distribution.poison, or "
+                "leave it out.",
+                key="distribution.attacks",
+            )
         if settings.n_shadows < attack.fewest_shadows:
             raise ConfigError(
                 f"attack {attack.name} needs {attack.fewest_shadows} shadow models per world; "
                 f"distribution.n_shadows is {settings.n_shadows}. Raise it.",
                 key="distribution.n_shadows",
             )
-        if attack.answers == "ratio" and settings.worlds is not None:
+        if attack.answers == "ratio" and settings.property is None:
+            what = "graphs" if settings.graphs is not None else "worlds"
             raise ConfigError(
-                f"attack {attack.name} estimates a ratio, and distribution.worlds are none. Leave it out.",
+                f"attack {attack.name} estimates a ratio, and distribution.{what} are none. Leave it out.",
                 key="distribution.attacks",
             )
     return attacks
+
+
+def _check_same_weights(attack: DistributionAttack, settings: DistributionConfig) -> None:
+    """Refuse shadow models whose weights cannot be laid beside the audited models' weights."""
+    adversary = settings.adversary
+    if adversary.model is not None or adversary.drop:
+        key = "model" if adversary.model is not None else "drop"
+        raise ConfigError(
+            f"attack {attack.name} compares weights, and distribution.adversary.{key} gives shadow models others than the audited "
+            "models'. Remove it, or leave the attack out.",
+            key=f"distribution.adversary.{key}",
+        )

@@ -21,6 +21,7 @@ from privaudit.errors import ConfigError, UnsupportedError
 from privaudit.estimators.world_accuracy import LEAST_CONFIDENCE
 from privaudit.pipeline.distribution.defended import Defended, defended_by
 from privaudit.pipeline.distribution.methods import distribution_attacks
+from privaudit.pipeline.distribution.poisoned import POISONED_MODELS, poison_of, poison_text
 from privaudit.pipeline.distribution.worlds import property_of, transform_of
 from privaudit.pipeline.plan import LEFT_OF_THE_SEAM
 from privaudit.store.manifest import Manifest, library_versions
@@ -71,7 +72,7 @@ class DistributionPlan:
         """Return the plan with its trainers, which are part of what the models are a function of."""
         recipe = {**self.manifest.recipe, **trainers[TARGET].to_dict(), "shadow_trainer": trainers[SHADOW].to_dict()}
         slow = dict.fromkeys(trainer.excuse for trainer in trainers.values() if trainer.is_fallback)
-        remarks = tuple(f"Models were trained {excuse}" for excuse in slow)
+        remarks = (*self.manifest.remarks, *(f"Models were trained {excuse}" for excuse in slow))
         manifest = replace(self.manifest, recipe=recipe, remarks=remarks)
         return replace(self, trainers=trainers, manifest=manifest)
 
@@ -93,11 +94,7 @@ def make_distribution_plan(
     settings = config.distribution
     assert settings is not None  # the config has checked
     distribution_attacks(settings, config.access)
-    if config.confidence < LEAST_CONFIDENCE:
-        raise ConfigError(
-            f"confidence must be at least {LEAST_CONFIDENCE} for a distribution audit; got {config.confidence}.",
-            key="confidence",
-        )
+    check_confidence(config.confidence)
     datasets = _datasets(config, settings, dataset, base)
     data = datasets[TARGET]
     has_property = np.zeros(data.n_records, dtype=np.bool_)
@@ -119,6 +116,19 @@ def make_distribution_plan(
         manifest=_manifest(config, settings, data, design, specs, recipes, base, device_type),
         trainers={},
     )
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuse a confidence that intervals of an accuracy are not made for.
+
+    Raises:
+        ConfigError: if it is too low.
+    """
+    if confidence < LEAST_CONFIDENCE:
+        raise ConfigError(
+            f"confidence must be at least {LEAST_CONFIDENCE} for a distribution audit; got {confidence}.",
+            key="confidence",
+        )
 
 
 def _datasets(
@@ -185,7 +195,11 @@ def _design(
         draw = transform_of(settings.worlds.draw, data, base)
         return make_transform_design(draw=draw, names=settings.worlds.names, **shared)
     return make_world_design(
-        has_property=has_property, ratios=settings.ratios, label_balance=settings.class_balance, **shared
+        has_property=has_property,
+        ratios=settings.ratios,
+        label_balance=settings.class_balance,
+        poison=poison_of(settings, data, has_property),
+        **shared,
     )
 
 
@@ -247,5 +261,8 @@ def _manifest(
             "functions": {spec: user_code_digest(spec, base) for spec in functions if spec},
         },
         versions=library_versions(),
+        remarks=()
+        if design.poison is None
+        else (f"{POISONED_MODELS}: {poison_text(design.poison, data.class_names)}",),
         config=config.model_dump(mode="json", exclude=set(LEFT_OF_THE_SEAM)),
     )

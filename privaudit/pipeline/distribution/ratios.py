@@ -1,5 +1,7 @@
 """From estimates of the ratio itself to a finding."""
 
+from dataclasses import asdict
+
 import numpy as np
 
 from privaudit.estimators import n_leaked_bayes, n_leaked_cramer_rao
@@ -45,6 +47,7 @@ def ratio_finding(attack: DistributionAttack, said: Said) -> Finding:
                 name="n_leaked_cramer_rao", at=ratio, value=n_leaked_cramer_rao(ratio, errors[-1]), rule=CRAMER_RAO_RULE
             ),
         ]
+    poison = {} if design.poison is None else {"poison": asdict(design.poison)}
     over_all = float(np.mean(errors))
     metrics += [
         Metric(name="mean_squared_error", value=over_all, rule=MEAN_RULE),
@@ -53,7 +56,7 @@ def ratio_finding(attack: DistributionAttack, said: Said) -> Finding:
     return Finding(
         id=f"{attack.name}-ratios",
         method=attack.name,
-        params={"n_shadows": len(inputs.shadow_world), "ratios": ratios, **params_of(attack)},
+        params={"n_shadows": len(inputs.shadow_world), "ratios": ratios, **poison, **params_of(attack)},
         game=attack.game,
         access=attack.access,
         unit="model",

@@ -1,20 +1,41 @@
 """Left of the seam of a distribution audit: lays out the folder, trains and queries what is missing."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from privaudit.config import AuditConfig
 from privaudit.data.dataset import Dataset
 from privaudit.errors import ConfigError, TrainingError
 from privaudit.interfaces import Progress, ProgressHook
 from privaudit.pipeline.distribution.plan import DistributionPlan, make_distribution_plan
+from privaudit.pipeline.distribution.weights import check_weights, collect_weights
 from privaudit.store.folder import AuditFolder
 from privaudit.store.manifest import Manifest, check_same, joint_versions, read_manifest, write_manifest
 from privaudit.store.tensors import check_whole
-from privaudit.store.world_file import write_worlds
+from privaudit.store.world_file import StoredWorlds, write_worlds
 from privaudit.training.groups import TrainerPlan
 from privaudit.training.recipe import Recipe
 from privaudit.types.design import SHADOW, TARGET
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Planned(Protocol):
+    """What a folder is laid out by: a plan of records or of graphs."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the models will be a function of."""
+        ...
+
+    @property
+    def stored(self) -> StoredWorlds:
+        """What the analysis needs."""
+        ...
 
 
 def train_worlds(
@@ -86,18 +107,29 @@ def collect_planned(
     from privaudit.training.device import resolve_device
 
     folder = AuditFolder(out.resolve())
-    _lay_out(folder, plan, accept_versions=accept_versions)
+    lay_out(folder, plan, accept_versions=accept_versions)
     for trainer in plan.trainers.values():
         if progress is not None and trainer.is_fallback:
             progress(Progress(stage="training", done=0, total=plan.design.n_models, note=trainer.excuse))
-    lost = _collect(plan, folder, resolve_device(plan.config.device), progress)
+    refuse_diverged(_collect(plan, folder, resolve_device(plan.config.device), progress))
+    return folder.path
+
+
+def refuse_diverged(lost: Sequence[int]) -> None:
+    """Say which models diverged; none may be left out.
+
+    Args:
+        lost: their rows.
+
+    Raises:
+        TrainingError: if there is one.
+    """
     if lost:
         raise TrainingError(
             f"{len(lost)} models diverged (first: model {lost[0]}): their weights or outputs are not finite, and none may "
             "be left out of an audit. Lower recipe.optimizer.lr; finished models of this recipe stay in the folder.",
             models=lost,
         )
-    return folder.path
 
 
 def check_same_claim(recipe: Recipe, plan: DistributionPlan) -> None:
@@ -130,14 +162,26 @@ def _trainers(plan: DistributionPlan, device: str) -> dict[str, TrainerPlan]:
         spec, recipe, dataset = plan.specs[role], plan.recipes[role], plan.datasets[role]
         check_network(spec, dataset, is_private=recipe.dp is not None, width=widest_batch(recipe))
         found[role] = choose_trainer(plan.config.engine, spec=spec, dataset=dataset, recipes=(recipe,), device=device)
+    check_weights(plan.config, partial(_fresh_network, plan), has_filter=plan.defended.output is not None)
     return found
 
 
-def check_folder(plan: DistributionPlan, out: Path, *, accept_versions: bool = False) -> Manifest:
+def _fresh_network(plan: DistributionPlan) -> "nn.Module":
+    import torch
+
+    from privaudit.training.networks import build_network
+    from privaudit.training.randomness import isolated_random_state
+
+    data = plan.datasets[TARGET]
+    with isolated_random_state(0, torch.device("cpu")):
+        return build_network(plan.specs[TARGET], record_shape=data.record_shape, n_classes=data.n_classes)
+
+
+def check_folder(plan: Planned, out: Path, *, accept_versions: bool = False) -> Manifest:
     """Refuse a folder that holds models of another plan, before anything is written anywhere.
 
     Args:
-        plan: with its trainers.
+        plan: of records with its trainers, or of graphs.
         out: the folder, which need not be there.
         accept_versions: use models that other library versions trained.
 
@@ -158,8 +202,17 @@ def check_folder(plan: DistributionPlan, out: Path, *, accept_versions: bool = F
     return replace(plan.manifest, versions=joint_versions(stored.versions, plan.manifest.versions))
 
 
-def _lay_out(folder: AuditFolder, plan: DistributionPlan, *, accept_versions: bool) -> None:
-    """Make the folder, or check that what it holds was trained by the same plan."""
+def lay_out(folder: AuditFolder, plan: Planned, *, accept_versions: bool) -> None:
+    """Make the folder, or check that what it holds was trained by the same plan.
+
+    Args:
+        folder: the folder.
+        plan: of records with its trainers, or of graphs.
+        accept_versions: use models that other library versions trained.
+
+    Raises:
+        StoreVersionError: if the folder holds models of another audit.
+    """
     manifest = check_folder(plan, folder.path, accept_versions=accept_versions)
     folder.create()
     write_worlds(folder.worlds, plan.stored)
@@ -167,11 +220,11 @@ def _lay_out(folder: AuditFolder, plan: DistributionPlan, *, accept_versions: bo
 
 
 def _collect(plan: DistributionPlan, folder: AuditFolder, device: str, progress: ProgressHook | None) -> list[int]:
-    from privaudit.collect.worlds import Side, collect_worlds
+    from privaudit.collect.worlds import Side, collect_worlds, load_network
     from privaudit.training.executors import make_executor
     from privaudit.training.world_job import make_world_job
 
-    sides = []
+    sides = {}
     for role in (SHADOW, TARGET):
         data = plan.datasets[role]
         job = make_world_job(
@@ -187,9 +240,20 @@ def _collect(plan: DistributionPlan, folder: AuditFolder, device: str, progress:
         )
         labels_alone = role == TARGET and plan.config.access == "label"
         rows = plan.design.rows(role).tolist()
-        sides.append(Side(job, rows, labels_alone, plan.defended.release(role)))
+        sides[role] = Side(job, rows, labels_alone, plan.defended.release(role))
     engine = make_executor(plan.config.engine, device_type=device.partition(":")[0], logs=folder.path / "logs")
     try:
-        return collect_worlds(sides, plan.design.query_records, executor=engine, progress=progress)
+        lost = collect_worlds(tuple(sides.values()), plan.design.query_records, executor=engine, progress=progress)
+        if not lost:
+            collect_weights(
+                plan.config,
+                folder,
+                plan.design,
+                load=lambda row: load_network(sides[str(plan.design.role[row])].job, row),
+                device=device,
+                executor=engine,
+                progress=progress,
+            )
+        return lost
     finally:
         engine.close()

@@ -1,0 +1,85 @@
+"""The graph part of the audit config: worlds whose models train on graphs of another degree or clustering."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from privaudit.config.reading import StrictModel
+
+GENERATORS = {"degree": "stochastic_block", "clustering": "power_law_cluster"}  # where none is named
+N_NODES = 300  # of each generated graph, where no number is given
+
+
+class GraphsConfig(StrictModel):
+    """What the graphs of the worlds differ in, and who trains on which.
+
+    Attributes:
+        property: ``degree`` (mean number of neighbours) or ``clustering`` (how often neighbours of a node are neighbours).
+        values: one per world, the base first: mean degrees, or chances in [0, 1] that a new edge closes a triangle.
+        generator: what draws the graphs; by default ``stochastic_block`` for degrees, ``power_law_cluster`` for clustering.
+        file: a graph of your own (``.npz``) instead of a generator.
+        protocol: ``fresh`` (every model has a graph of its own), ``independent`` (the adversary's graphs are parts of one base
+            graph, the audited models' parts of another) or ``shared`` (all are parts of one base graph: what is found is
+            partly that graph itself).
+        n_nodes: nodes of each generated graph.
+        train_share: share of a graph's nodes (or of a base graph's) whose classes a model is trained on.
+        n_query_graphs: graphs of each world whose nodes models are asked about.
+        zipf: also show the draws leaked by the published surrogate, Zipf laws that are fitted to the degrees.
+    """
+
+    property: Literal["degree", "clustering"]
+    values: tuple[Annotated[float, Field(ge=0.0, allow_inf_nan=False)], ...]
+    generator: Literal["stochastic_block", "power_law_cluster"] | None = None
+    file: str | None = None
+    protocol: Literal["fresh", "independent", "shared"] = "fresh"
+    n_nodes: Annotated[int, Field(ge=10)] | None = None
+    train_share: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.3
+    n_query_graphs: Annotated[int, Field(ge=1)] = 4
+    zipf: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drawn_where_there_is_no_file(cls, value: Any) -> Any:
+        """Fill in generator and number of nodes where graphs are drawn."""
+        if not isinstance(value, dict) or value.get("file") is not None:
+            return value
+        drawn = {"generator": GENERATORS.get(str(value.get("property"))), "n_nodes": N_NODES}
+        return {**value, **{name: filling for name, filling in drawn.items() if value.get(name) is None}}
+
+    @model_validator(mode="after")
+    def _worlds_differ(self) -> "GraphsConfig":
+        if len(self.values) < 2:
+            raise ValueError(f"values must name the base and at least one other; got {list(self.values)}")
+        if len(set(self.values)) < len(self.values):
+            raise ValueError(
+                f"values must differ (control: true adds a world with the base's own); got {list(self.values)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _values_are_of_the_property(self) -> "GraphsConfig":
+        if self.property == "clustering" and max(self.values) > 1.0:
+            raise ValueError(f"values of clustering are chances in [0, 1]; got {max(self.values):g}")
+        if self.property == "degree" and min(self.values) == 0.0:
+            raise ValueError("values of degree must be above 0: a graph without edges has nothing to tell")
+        if self.property == "clustering" and self.generator == "stochastic_block":
+            raise ValueError("generator stochastic_block cannot vary the clustering; set generator: power_law_cluster")
+        if self.property == "clustering" and self.protocol != "fresh":
+            raise ValueError(f"protocol {self.protocol} removes edges, which sets degrees alone; set protocol: fresh")
+        if self.zipf and self.property != "degree":
+            raise ValueError("zipf is a law of degrees; remove it, or set property: degree")
+        return self
+
+    @model_validator(mode="after")
+    def _a_file_is_one_base_graph(self) -> "GraphsConfig":
+        if self.file is None:
+            return self
+        for name in ("generator", "n_nodes"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} is for graphs that are drawn, and file gives one; remove one of them")
+        if self.protocol == "fresh":
+            raise ValueError(
+                "protocol fresh draws a graph for every model, and file gives one graph; set protocol: independent (its nodes are "
+                "split between adversary and audited models) or shared"
+            )
+        return self

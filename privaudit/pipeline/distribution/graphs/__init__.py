@@ -1,0 +1,1 @@
+"""The distribution audit of models that train on graphs."""

@@ -1,0 +1,79 @@
+"""What the adversary adds to every training set: which class is taken, which one is planted, and how a report says it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.config.distribution import DistributionConfig, PoisonConfig
+from privaudit.data.dataset import Dataset
+from privaudit.errors import ConfigError
+from privaudit.types.worlds import Poison
+from privaudit.validate import nearest
+
+POISONED_MODELS = "These models were attacked while they were trained, and say nothing on models that were not"
+
+
+def poison_of(settings: DistributionConfig, data: Dataset, has_property: NDArray[np.bool_]) -> Poison | None:
+    """Return the poison of an audit with its classes as numbers, ``None`` where there is none.
+
+    Args:
+        settings: the distribution block.
+        data: the records.
+        has_property: ``(n_records,)`` True for records with the property.
+
+    Raises:
+        ConfigError: if a class does not exist, or both are the same.
+    """
+    if settings.poison is None:
+        return None
+    wanted = settings.poison
+    counts = np.bincount(data.labels[has_property], minlength=data.n_classes)
+    planted = None if wanted.planted_class is None else _number(wanted, "planted_class", data)
+    true = _rarest(counts, planted) if wanted.true_class is None else _number(wanted, "true_class", data)
+    if planted is None:
+        planted = int(np.argmax(np.where(np.arange(data.n_classes) == true, -1, counts)))
+    if planted == true:
+        raise ConfigError(
+            f"distribution.poison must plant another class than {data.class_names[true]}, which its records have.",
+            key="distribution.poison.planted_class",
+        )
+    return Poison(share=wanted.share, true_class=true, planted_class=planted)
+
+
+def poison_text(poison: Poison, class_names: tuple[str, ...] | None = None) -> str:
+    """Return in words what was added.
+
+    Args:
+        poison: the poison.
+        class_names: name of each class, numbers if not given.
+
+    >>> poison_text(Poison(share=0.02, true_class=1, planted_class=0), ("<=50K", ">50K"))
+    '2 % of every training set are records with the property and class >50K that an adversary added as <=50K'
+    """
+    true, planted = (
+        str(place) if class_names is None else class_names[place] for place in (poison.true_class, poison.planted_class)
+    )
+    return (
+        f"{100 * poison.share:.3g} % of every training set are records with the property and class {true} that an adversary added as "
+        f"{planted}"
+    )
+
+
+def _rarest(counts: NDArray[np.int64], planted: int | None) -> int:
+    """Return the rarest class of records with the property that any has, and that is not planted."""
+    possible = [place for place in range(len(counts)) if counts[place] and place != planted]
+    if not possible:
+        raise ConfigError(
+            "all records with the property have the class that is planted; name another planted_class.",
+            key="distribution.poison.planted_class",
+        )
+    return min(possible, key=lambda place: int(counts[place]))
+
+
+def _number(wanted: PoisonConfig, name: str, data: Dataset) -> int:
+    value = getattr(wanted, name)
+    if value not in data.class_names:
+        raise ConfigError(
+            f"{data.name} has no class {value!r}; its classes: {', '.join(data.class_names[:8])}.{nearest(value, data.class_names)}",
+            key=f"distribution.poison.{name}",
+        )
+    return data.class_names.index(value)

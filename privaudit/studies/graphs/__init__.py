@@ -1,0 +1,1 @@
+"""What models on graphs say about the degrees and the clustering of their training graphs."""

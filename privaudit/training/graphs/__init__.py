@@ -1,0 +1,1 @@
+"""Networks on graphs, and the training of many of them side by side."""

@@ -1,0 +1,1 @@
+"""Networks that read the weights of other networks, and are the same in whatever order neurons stand."""
