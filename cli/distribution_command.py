@@ -31,6 +31,15 @@ def command(config: str, accept_versions: bool, output_format: str, quiet: bool,
       property: {group: sex, value: Female}
       ratios: [0.5, 0.2]
 
+    or, of models that train on graphs,
+
+    \b
+    kind: distribution
+    model: {build: gcn}
+    recipe: {steps: 100, optimizer: {name: adam, lr: 0.01}}
+    distribution:
+      graphs: {property: clustering, values: [0.0, 0.9]}
+
     An interrupted audit goes on from what its folder holds.
     """
     from privaudit.cli.settings import with_flags

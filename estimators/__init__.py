@@ -8,7 +8,7 @@ Where to look: counts ``clopper_pearson_bound``, ``jeffreys_bound``, ``katz_log_
 ``paired_models``, ``records_by_attack``, ``clustered_rates``, ``label_permutation``, ``false_discovery``; repeats ``equivalence``; scores ``score_audit`` (on ``thresholds``, ``score_*``); curves and rates ``roc``, ``metrics``, ``expected_rate``, ``tpr_bounds``, ``largest_advantage``, ``rate_difference``;
 from above ``accounting``, ``privacy_loss`` (on ``composed_*``, ``loss_*``, ``poisson_run``), ``renyi_bound``, ``last_iterate``,
 ``tradeoff``, ``bayes_security_bound``, ``attribute_bound``, ``calibrate``, ``guarantees``; planning ``power*``; worlds of a distribution ``world_*``,
-``n_leaked*``.
+``n_leaked*``, ``zipf``.
 """
 
 from privaudit.estimators.accounting import AccountRow, AccountTable, account, gdp_clt_mu
@@ -59,6 +59,7 @@ from privaudit.estimators.label_permutation import label_permutation_p_values, r
 from privaudit.estimators.largest_advantage import advantage_interval, observed_advantage
 from privaudit.estimators.last_iterate import last_iterate_epsilon
 from privaudit.estimators.metrics import auc_metric, tpr_at_fpr
+from privaudit.estimators.n_leaked_histogram import histogram_divergences, n_leaked_draw_metrics, n_leaked_draws
 from privaudit.estimators.n_leaked_ratio import bayes_accuracy, n_leaked, n_leaked_interval, n_leaked_metrics
 from privaudit.estimators.n_leaked_regression import bayes_squared_error, n_leaked_bayes, n_leaked_cramer_rao
 from privaudit.estimators.noise_probe_bound import NoiseCheck, NoiseProbe, noise_probe
@@ -99,6 +100,13 @@ from privaudit.estimators.world_accuracy import (
     world_counts,
 )
 from privaudit.estimators.world_control import control_interval, control_is_inside, control_metric
+from privaudit.estimators.zipf import (
+    fit_zipf,
+    n_leaked_zipf,
+    zipf_divergence,
+    zipf_divergence_bound,
+    zipf_probabilities,
+)
 from privaudit.types import ConfusionCounts, DpSgdParams, EpsilonEstimate, Neighbouring
 
 __all__ = [
@@ -182,6 +190,7 @@ __all__ = [
     "expected_tpr_metrics",
     "false_positive_spread",
     "fdp_one_run",
+    "fit_zipf",
     "fresh_separation",
     "gaussian_advantage",
     "gaussian_auc",
@@ -193,6 +202,7 @@ __all__ = [
     "gdp_clt_mu",
     "gradient_diameter",
     "group_rates",
+    "histogram_divergences",
     "intraclass_correlation",
     "inverse_noise",
     "jeffreys",
@@ -207,8 +217,11 @@ __all__ = [
     "n_leaked",
     "n_leaked_bayes",
     "n_leaked_cramer_rao",
+    "n_leaked_draw_metrics",
+    "n_leaked_draws",
     "n_leaked_interval",
     "n_leaked_metrics",
+    "n_leaked_zipf",
     "noise_for_advantage",
     "noise_for_epsilon",
     "noise_for_tpr",
@@ -247,4 +260,7 @@ __all__ = [
     "win_intervals",
     "win_p_values",
     "world_counts",
+    "zipf_divergence",
+    "zipf_divergence_bound",
+    "zipf_probabilities",
 ]

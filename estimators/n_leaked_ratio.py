@@ -11,7 +11,7 @@ from typing import Literal
 from scipy.special import ndtri
 
 from privaudit.errors import ConfigError
-from privaudit.estimators.n_leaked_guesser import bayes_error, bernoulli_divergence, smallest
+from privaudit.estimators.n_leaked_guesser import bayes_error, bernoulli_divergence, log_gap, smallest
 from privaudit.types import Metric
 from privaudit.validate import check_probability
 
@@ -60,7 +60,7 @@ def n_leaked(accuracy: float, ratio_0: float, ratio_1: float, method: str = "pap
         return math.inf
     if method == "exact":
         return float(_fewest_draws(accuracy, ratio_0, ratio_1))
-    return -_log_gap(accuracy) / _bound_rate(ratio_0, ratio_1, method)
+    return -log_gap(accuracy) / _bound_rate(ratio_0, ratio_1, method)
 
 
 def bayes_accuracy(n: float, ratio_0: float, ratio_1: float, method: str = "exact") -> float:
@@ -146,13 +146,6 @@ def _check(ratio_0: float, ratio_1: float, method: str) -> None:
         check_probability(name, ratio, open_ends=False)
 
 
-def _log_gap(accuracy: float) -> float:
-    """Return ln(4w(1-w)), which is ln(1-(2w-1)^2): each form where it loses nothing."""
-    if accuracy > 0.75:
-        return math.log(4.0 * accuracy * (1.0 - accuracy))
-    return math.log1p(-((2.0 * accuracy - 1.0) ** 2))
-
-
 def _bound_rate(ratio_0: float, ratio_1: float, method: str) -> float:
     """Return what a bound takes for the divergence of one draw; infinite where one draw tells all."""
     low, high = sorted((ratio_0, ratio_1))
@@ -166,7 +159,7 @@ def _bound_rate(ratio_0: float, ratio_1: float, method: str) -> float:
 def _fewest_draws(accuracy: float, ratio_0: float, ratio_1: float) -> int:
     """Find the smallest number of draws whose best guesser errs no more often; its error never grows with n."""
     allowed = (1.0 - accuracy) * (1.0 + ROUNDING)
-    least = -_log_gap(accuracy) / _bound_rate(ratio_0, ratio_1, "kl")
+    least = -log_gap(accuracy) / _bound_rate(ratio_0, ratio_1, "kl")
     if least > MOST_DRAWS:
         spread = math.sqrt(ratio_0 * (1.0 - ratio_0)) + math.sqrt(ratio_1 * (1.0 - ratio_1))
         return math.ceil((float(ndtri(accuracy)) * spread / (ratio_1 - ratio_0)) ** 2)

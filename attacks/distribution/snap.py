@@ -77,13 +77,13 @@ def contrasts(log_odds: Floats, is_own: Bools, is_other: Bools) -> Floats:
 
 
 def trimmed(log_odds: Floats) -> Floats:
-    """Return the log-odds within a standard deviation of their median: first those above it are cut, then those below.
+    """Return the log-odds within a standard deviation of their median: first those far below are cut, then those far above.
 
     Args:
         log_odds: ``(n_queries,)`` of one model.
 
     Returns:
-        as many as are left; all where that is none.
+        as many as are left; all where rounding leaves none.
 
     Source: the code of Chaudhari et al., IEEE S&P 2023; the second deviation is of what the first cut leaves, as there.
 
@@ -91,8 +91,8 @@ def trimmed(log_odds: Floats) -> Floats:
     [0.0, 1.0, 2.0, 3.0]
     """
     middle = np.median(log_odds)
-    above = log_odds[log_odds > middle - log_odds.std()]
-    kept = above[above < middle + above.std()]
+    above = log_odds[log_odds >= middle - log_odds.std()]
+    kept = above[above <= middle + above.std()] if len(above) else above
     return kept if len(kept) else log_odds
 
 
@@ -173,7 +173,9 @@ class Snap:
 
 def _poison_and_property(inputs: WorldInputs) -> tuple[Poison, Bools]:
     if inputs.poison is None:
-        raise UnsupportedError("snap reads what poison did, and there is none. Add distribution.poison, or leave it out.")
+        raise UnsupportedError(
+            "snap reads what poison did, and there is none. Add distribution.poison, or leave it out."
+        )
     if inputs.query_property is None or not inputs.query_property.any():
         raise UnsupportedError(
             "snap asks about records with the property; no query has it. Raise distribution.n_queries, or leave it out."

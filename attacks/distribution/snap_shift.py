@@ -50,32 +50,6 @@ def poisoned_log_odds(
         return np.asarray(np.logaddexp(phi, np.log(p) - np.log1p(-p) - np.log(t) - np.log(pi)))
 
 
-def world_shift(
-    log_odds: ArrayLike, share: ArrayLike, ratios: tuple[float, float], true_class_share: ArrayLike
-) -> NDArray[np.float64]:
-    """Return by how much the poisoned log-odds of world 1 are above those of world 0.
-
-    Args:
-        log_odds: without poison, the same in both worlds; any shape.
-        share: of the poisoned training set that is poison, in [0, 1).
-        ratios: share of the other records that has the property, of world 0 and of world 1, in (0, 1].
-        true_class_share: share of the records with the property that has the true class, in (0, 1].
-
-    Returns:
-        float64 of the broadcast shape; positive where world 1 has the smaller ratio.
-
-    Raises:
-        DataError: if a share is out of its range, or log-odds are NaN.
-
-    Source: this project.
-
-    >>> world_shift([-9.0, 0.0, 9.0], 0.02, (0.5, 0.4), 0.75).round(3).tolist()
-    [0.223, 0.013, 0.0]
-    """
-    base, other = (poisoned_log_odds(log_odds, share, ratio, true_class_share) for ratio in ratios)
-    return np.asarray(other - base)
-
-
 def _shares(name: str, values: ArrayLike, least: float | None, *, has_one: bool = True) -> NDArray[np.float64]:
     """Return shares of (0, 1], or of [0, 1) where 0 is the least and 1 is none."""
     array = np.asarray(values, dtype=np.float64)

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from privaudit.config.reading import StrictModel
 
 GENERATORS = {"degree": "stochastic_block", "clustering": "power_law_cluster"}  # where none is named
+TRAIN_SHARE, DISJOINT_SHARE = 0.5, 0.3  # disjoint nodes of one graph and nodes for queries must all fit
 N_NODES = 300  # of each generated graph, where no number is given
 
 
@@ -22,7 +23,10 @@ class GraphsConfig(StrictModel):
             graph, the audited models' parts of another) or ``shared`` (all are parts of one base graph: what is found is
             partly that graph itself).
         n_nodes: nodes of each generated graph.
-        train_share: share of a graph's nodes (or of a base graph's) whose classes a model is trained on.
+        train_share: share of a graph's nodes (or of a base graph's) whose classes a model is trained on; by default 0.5, and 0.3
+            where audited models and the adversary's are trained on disjoint nodes of one base graph.
+        same_nodes: with protocol ``shared``: let audited models and the adversary's be trained on the same nodes, which tells the
+            adversary still more of the base graph.
         n_query_graphs: graphs of each world whose nodes models are asked about.
         zipf: also show the draws leaked by the published surrogate, Zipf laws that are fitted to the degrees.
     """
@@ -33,7 +37,8 @@ class GraphsConfig(StrictModel):
     file: str | None = None
     protocol: Literal["fresh", "independent", "shared"] = "fresh"
     n_nodes: Annotated[int, Field(ge=10)] | None = None
-    train_share: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.3
+    train_share: Annotated[float, Field(gt=0.0, lt=1.0)] = TRAIN_SHARE
+    same_nodes: bool = False
     n_query_graphs: Annotated[int, Field(ge=1)] = 4
     zipf: bool = False
 
@@ -45,6 +50,19 @@ class GraphsConfig(StrictModel):
             return value
         drawn = {"generator": GENERATORS.get(str(value.get("property"))), "n_nodes": N_NODES}
         return {**value, **{name: filling for name, filling in drawn.items() if value.get(name) is None}}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _disjoint_nodes_fit(cls, value: Any) -> Any:
+        """Let nodes of audited models, of the adversary's models and of queries fit into one base graph."""
+        is_disjoint = isinstance(value, dict) and value.get("protocol") == "shared" and not value.get("same_nodes")
+        return {"train_share": DISJOINT_SHARE, **value} if is_disjoint else value
+
+    @model_validator(mode="after")
+    def _one_base_graph_has_the_same_nodes(self) -> "GraphsConfig":
+        if self.same_nodes and self.protocol != "shared":
+            raise ValueError(f"same_nodes is for protocol shared; the protocol is {self.protocol}. Remove it")
+        return self
 
     @model_validator(mode="after")
     def _worlds_differ(self) -> "GraphsConfig":

@@ -59,8 +59,8 @@ DISTRIBUTION_METHODS = {
     "snap": (
         (
             "Uses that the adversary has added records to every training set: they have the property, and another class than their "
-            "own. The fewer records of the data have the property, the more this moves what a model says about them; a threshold set "
-            "on a few shadow models tells the worlds apart."
+            "own. The fewer records of the data have the property, the more this moves what a model says about such records, "
+            "compared with others of their class; a few shadow models say how far in either world."
         ),
         (
             "Chaudhari, Abascal, Oprea, Jagielski, Tramèr, Ullman. SNAP: Efficient Extraction of Private Properties with Poisoning. "
@@ -69,8 +69,8 @@ DISTRIBUTION_METHODS = {
     ),
     "pin": (
         (
-            "Looks at the weights themselves: a network trained on shadow models' weights says which world a model is from. It adds up "
-            "over the neurons of each layer, so that their order, which means nothing, changes nothing."
+            "Looks at the weights themselves: networks trained on shadow models' weights say which world a model is from. They take the "
+            "neurons of a layer together, so that their order, which means nothing, changes nothing."
         ),
         PIN,
     ),

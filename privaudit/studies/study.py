@@ -147,6 +147,14 @@ STUDIES: Mapping[str, StudyEntry] = {
         "The same on the KDD census with training sets of 20,000 records, by sex and by race.",
         "privaudit.studies.distribution.census_study:study",
     ),
+    "poisoning": StudyEntry(
+        "Records that an adversary adds to every training set, and how much more of a ratio they tell: SNAP on Adult by sex.",
+        "privaudit.studies.poisoning.poisoning_study:study",
+    ),
+    "white-box": StudyEntry(
+        "What weights say about the ratio of a property in the training data, beside answers: Adult by sex.",
+        "privaudit.studies.white_box.white_box_study:study",
+    ),
     "canary-table": StudyEntry(
         "What gradient canaries show of DP-SGD at epsilon 1, 2, 4 and 10.", "privaudit.studies.canary_table:study"
     ),

@@ -227,10 +227,10 @@ def test_worlds_of_graphs_are_no_ratios_of_records():
 def test_who_sees_weights_is_said_in_words():
     report = report_of(finding("pin", access="white_box"), finding("kl"))
     assert [row[-1] for row in distribution_table(report).rows] == ["the weights", "scores"]
-    assert "PIN (weights)" in render_text(report)
+    assert "PIN on weights" in render_text(report)
     last = first_screen(report)[3].answer
     assert "who sees the training itself" in last and "weights" not in last
-    assert [name for name, _, _ in method_notes(report)] == ["PIN (weights)", "KL divergence"]
+    assert [name for name, _, _ in method_notes(report)] == ["PIN on weights", "KL divergence"]
 
 
 def test_a_comparison_of_defenses_labels_what_is_about_worlds():

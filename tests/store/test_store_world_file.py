@@ -1,14 +1,23 @@
 """The design of a distribution audit comes back as it was stored, and damage is told in a line."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from privaudit.errors import CorruptStoreError, StoreError
-from privaudit.store.tensors import load_arrays, save_arrays
-from privaudit.store.world_file import StoredGraphs, StoredWorlds, read_worlds, write_worlds
+from privaudit.store.tensors import array_to_text, load_arrays, save_arrays, text_to_array
+from privaudit.store.world_file import (
+    StoredGraphs,
+    StoredWorlds,
+    check_draws,
+    draws_digest,
+    read_worlds,
+    write_worlds,
+)
 from privaudit.types import WorldDesign
+from privaudit.types.worlds import Poison
 
 
 def stored(**changes):
@@ -78,6 +87,33 @@ def test_graphs_without_their_draws_are_damaged(tmp_path):
     arrays = load_arrays(path)
     del arrays["draws_2"]
     save_arrays(path, arrays)
+    with pytest.raises(CorruptStoreError, match="holds no worlds"):
+        read_worlds(path)
+
+
+def test_poison_comes_back_and_counts_where_there_is_some(tmp_path):
+    path, poison = tmp_path / "worlds.safetensors", Poison(share=0.02, true_class=1, planted_class=0)
+    labels = tuple(np.arange(n) % 2 for n in (3, 4, 3, 5, 3, 3))
+    plain = stored(member_labels=labels)
+    write_worlds(path, plain)
+    assert b"poison" not in path.read_bytes()  # the file of a version that knew nothing of it
+    assert read_worlds(path).design.poison is None
+    write_worlds(path, stored(member_labels=labels, poison=poison))
+    found = read_worlds(path)
+    assert found.design.poison == poison
+    digests = {draws_digest(each.design) for each in (plain, found, stored(member_labels=labels, poison=poison))}
+    assert len(digests) == 2
+    with pytest.raises(CorruptStoreError, match="not what"):
+        check_draws(path, found, draws_digest(plain.design))
+
+
+@pytest.mark.parametrize("poison", [{"share": 2.0, "true_class": 0, "planted_class": 1}, {"share": 0.1}, "much"])
+def test_damaged_poison_is_told(tmp_path, poison):
+    path = tmp_path / "worlds.safetensors"
+    write_worlds(path, stored())
+    arrays = load_arrays(path)
+    words = json.loads(array_to_text(arrays["words"]))
+    save_arrays(path, {**arrays, "words": text_to_array(json.dumps({**words, "poison": poison}))})
     with pytest.raises(CorruptStoreError, match="holds no worlds"):
         read_worlds(path)
 

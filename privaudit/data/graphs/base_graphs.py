@@ -15,7 +15,7 @@ from privaudit.errors import ConfigError
 from privaudit.types.design import SHADOW, TARGET
 
 SPARE = 1.2  # degree of a generated base graph over the largest that any world needs
-POOLS = {TARGET: 0.4, SHADOW: 0.4, QUERY: 0.2}  # shares of a base graph's nodes
+QUERY_SHARE = 0.2  # of a base graph's nodes
 HALVES = 2  # index of the random stream that cuts a user's graph in two; 0 and 1 are those of the base graphs
 
 
@@ -26,7 +26,7 @@ class BaseGraph:
     Attributes:
         data: the graph, its features and classes.
         first_row: row of its first node's features in the table of all base graphs.
-        pools: role -> ``(n_nodes,)`` bool, nodes that may be trained on by it, or asked about; no node is in two.
+        pools: role -> ``(n_nodes,)`` bool, nodes that its models may be trained on, or that may be asked about.
     """
 
     data: GraphData
@@ -34,15 +34,16 @@ class BaseGraph:
     pools: dict[str, NDArray[np.bool_]]
 
 
-def base_source(*bases: GraphData, dropped: float, seed: int) -> GraphSource:
+def base_source(*bases: GraphData, dropped: float, same_nodes: bool, seed: int) -> GraphSource:
     """Return a source whose graphs are parts of base graphs, pruned to a world's mean degree.
 
-    A part lacks a few nodes, at random, and edges, at random. Of every base graph two fifths of the nodes are for victims to
-    be trained on, two fifths for the adversary's models, and one fifth for queries.
+    A part lacks a few nodes, at random, and edges, at random. A fifth of every base graph's nodes is for queries, where it is
+    the adversary's. All others may be trained on; of one base graph half of them by victims, half by the adversary's models.
 
     Args:
         bases: the adversary's base graph, and the victims' where it is another one.
         dropped: share of the nodes that each part lacks.
+        same_nodes: of one base graph: let victims and the adversary's models be trained on the same nodes.
         seed: root seed.
 
     Raises:
@@ -53,32 +54,44 @@ def base_source(*bases: GraphData, dropped: float, seed: int) -> GraphSource:
 
     >>> from privaudit.types.graphs import Graph
     >>> ring = Graph(n_nodes=50, edges=[[node, node + 1] for node in range(49)])
-    >>> source = base_source(with_node_task(ring, np.random.default_rng(0)), dropped=0.02, seed=0)
+    >>> source = base_source(with_node_task(ring, np.random.default_rng(0)), dropped=0.02,
+    ...                      same_nodes=False, seed=0)
     >>> drawn = source.draw(1.5, "shadow", np.random.default_rng(0))
     >>> drawn.graph.n_nodes, round(mean_degree(drawn.graph), 1), len(source.table)
     (49, 1.5, 50)
     """
-    if not 0.0 <= dropped < 0.2:
-        raise ConfigError(f"dropped must lie in [0, 0.2); got {dropped}.", key="distribution.graphs.dropped")
+    check_dropped(dropped)
     sizes = [data.graph.n_nodes for data in bases]
     firsts = np.concatenate([[0], np.cumsum(sizes)]).tolist()
     rngs = [stream_generator(seed, "graph_bases", HALVES + 1 + place) for place in range(len(bases))]
+    are_disjoint = len(bases) == 1 and not same_nodes
     parents = [
-        BaseGraph(data=data, first_row=first, pools=_split(data.graph.n_nodes, rng))
+        BaseGraph(data=data, first_row=first, pools=_pools(data.graph.n_nodes, are_disjoint, rng))
         for data, first, rng in zip(bases, firsts, rngs, strict=False)
     ]
 
     def draw(value: float, role: str, rng: np.random.Generator) -> DrawnGraph:
         return _part(parents[-1 if role == TARGET else 0], value, role, dropped, rng)
 
-    n_nodes = min(sizes)
+    n_pool = min(int(parent.pools[role].sum()) for parent in parents for role in (TARGET, SHADOW))
     return GraphSource(
         draw=draw,
         table=np.concatenate([data.features for data in bases]),
         n_classes=1 + max(int(data.labels.max()) for data in bases),
-        n_nodes=n_nodes,
-        n_candidates=int(POOLS[SHADOW] * n_nodes) - round(dropped * n_nodes),
+        n_nodes=min(sizes),
+        n_candidates=n_pool - round(dropped * max(sizes)),
     )
+
+
+def check_dropped(dropped: float) -> float:
+    """Return a share of nodes that parts may lack.
+
+    Raises:
+        ConfigError: if it is not below a fifth.
+    """
+    if not 0.0 <= dropped < 0.2:
+        raise ConfigError(f"dropped must lie in [0, 0.2); got {dropped}.", key="distribution.graphs.dropped")
+    return dropped
 
 
 def generated_bases(
@@ -106,7 +119,7 @@ def generated_bases(
 
 
 def halves(base: GraphData, seed: int) -> list[GraphData]:
-    """Cut a graph into the graphs of two random halves of its nodes; edges between them are lost.
+    """Cut a graph into the graphs of two random halves of its nodes; edges between them are lost, and an odd node.
 
     >>> from privaudit.types.graphs import Graph
     >>> ring = Graph(n_nodes=6, edges=[[node, node + 1] for node in range(5)])
@@ -115,18 +128,21 @@ def halves(base: GraphData, seed: int) -> list[GraphData]:
     """
     order = stream_generator(seed, "graph_bases", HALVES).permutation(base.graph.n_nodes)
     middle = base.graph.n_nodes // 2
-    return [_induced(base, np.sort(order[part])) for part in (slice(middle), slice(middle, None))]
+    return [_induced(base, np.sort(order[part])) for part in (slice(middle), slice(middle, 2 * middle))]
 
 
 def _induced(base: GraphData, nodes: NDArray[np.int64]) -> GraphData:
     return GraphData(induced_subgraph(base.graph, nodes), base.features[nodes], base.labels[nodes])
 
 
-def _split(n_nodes: int, rng: np.random.Generator) -> dict[str, NDArray[np.bool_]]:
-    ends = np.cumsum([int(share * n_nodes) for share in list(POOLS.values())[:-1]])
-    place = np.empty(n_nodes, dtype=np.int64)
-    place[rng.permutation(n_nodes)] = np.searchsorted(ends, np.arange(n_nodes), side="right")
-    return {role: place == number for number, role in enumerate(POOLS)}
+def _pools(n_nodes: int, are_disjoint: bool, rng: np.random.Generator) -> dict[str, NDArray[np.bool_]]:
+    place = rng.permutation(n_nodes)
+    n_asked = round(QUERY_SHARE * n_nodes)
+    middle = n_asked + (n_nodes - n_asked) // 2
+    is_asked = place < n_asked
+    if not are_disjoint:
+        return {QUERY: is_asked, TARGET: ~is_asked, SHADOW: ~is_asked}
+    return {QUERY: is_asked, TARGET: ~is_asked & (place < middle), SHADOW: place >= middle}
 
 
 def _part(base: BaseGraph, degree: float, role: str, dropped: float, rng: np.random.Generator) -> DrawnGraph:

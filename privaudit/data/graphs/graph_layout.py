@@ -32,7 +32,7 @@ class GraphPlan:
         n_train: training nodes of each model.
         n_queries: nodes of each world that models are asked about, ``None`` = all that may be.
         has_control: whether a world that is drawn as the base is stands at the end.
-        property: what the values are.
+        graph_property: what the values are.
         protocol: which graphs are parts of which.
         seed: root seed.
     """
@@ -42,14 +42,14 @@ class GraphPlan:
     n_train: int
     n_queries: int | None
     has_control: bool
-    property: GraphProperty
+    graph_property: GraphProperty
     protocol: GraphProtocol
     seed: int
 
     @property
     def names(self) -> tuple[str, ...]:
         """Name of each world, the control last."""
-        names = tuple(f"{WORDS[self.property]} {value:.10g}" for value in self.values)
+        names = tuple(f"{WORDS[self.graph_property]} {value:.10g}" for value in self.values)
         return (*names, f"{names[0]} (control)") if self.has_control else names
 
     @property
@@ -104,8 +104,8 @@ def lay_out_graphs(plan: GraphPlan, source: GraphSource) -> GraphWorlds:
         labels=np.concatenate([drawn.labels for drawn in graphs]),
         n_classes=source.n_classes,
         protocol=plan.protocol,
-        property=plan.property,
-        draws=tuple(_draws(plan.property, graphs, design, world) for world in range(len(plan.laws))),
+        property=plan.graph_property,
+        draws=tuple(_draws(plan.graph_property, graphs, design, world) for world in range(len(plan.laws))),
         feature_rows=feature_rows,
     )
 

@@ -15,7 +15,6 @@ GENERATORS: tuple[Generator, ...] = ("stochastic_block", "power_law_cluster")
 N_BLOCKS = 2
 WITHIN = 0.8  # share of the edges inside blocks
 EDGES_PER_NODE = 4  # of graphs that differ in clustering: mean degree 7.9 of 300 nodes
-CLOSING = 0.3  # of power-law graphs that differ in their degree
 
 
 def draw_graph(generator: str, property: GraphProperty, value: float, n_nodes: int, rng: np.random.Generator) -> Graph:
@@ -24,7 +23,7 @@ def draw_graph(generator: str, property: GraphProperty, value: float, n_nodes: i
     Args:
         generator: ``stochastic_block`` (two blocks, 0.8 of the edges inside) or ``power_law_cluster``.
         property: ``degree`` or ``clustering``, which power-law graphs alone can vary.
-        value: mean degree: the expected one of a block graph; a power-law graph (closing 0.3) is grown with more edges and
+        value: mean degree: the expected one of a block graph; a power-law graph (closing 0) is grown with more edges and
             pruned to it; or the chance of closing a triangle (4 edges per node).
         n_nodes: number of nodes.
         rng: source of all randomness.
@@ -41,7 +40,7 @@ def draw_graph(generator: str, property: GraphProperty, value: float, n_nodes: i
         return power_law_cluster(n_nodes, EDGES_PER_NODE, value, rng)
     if generator == "stochastic_block":
         return stochastic_block(n_nodes, value, n_blocks=N_BLOCKS, within=WITHIN, rng=rng)[0]
-    grown = power_law_cluster(n_nodes, edges_per_node(value, n_nodes), CLOSING, rng)
+    grown = power_law_cluster(n_nodes, edges_per_node(value, n_nodes), 0.0, rng)
     return prune_to_degree(grown, value, rng)
 
 
@@ -67,7 +66,7 @@ def check_law(generator: str, property: str) -> None:
 
 
 def edges_per_node(degree: float, n_nodes: int) -> int:
-    """Return the fewest edges per node with which a power-law graph has a mean degree, and 1 % to spare.
+    """Return the fewest edges per node with which a power-law graph (closing 0) has a mean degree at least.
 
     Raises:
         ConfigError: if no number gives so many edges.
@@ -75,7 +74,7 @@ def edges_per_node(degree: float, n_nodes: int) -> int:
     >>> edges_per_node(5.0, 100), edges_per_node(7.9, 300)
     (3, 5)
     """
-    wanted = 1.01 * check_degree(degree, n_nodes) * n_nodes / 2.0
+    wanted = check_degree(degree, n_nodes) * n_nodes / 2.0
     root = n_nodes * n_nodes / 4.0 - wanted  # m (n - m) >= wanted
     if root < 0.0:
         raise ConfigError(

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array, eye_array
+from scipy.sparse import csr_array
 
-from privaudit.data.graphs.properties import adjacency_matrix
+from privaudit.data.graphs.adjacency import normalised_adjacency
 from privaudit.types.graphs import Graph
 
 N_CLASSES = 2
@@ -47,21 +47,10 @@ def with_node_task(graph: Graph, rng: np.random.Generator) -> GraphData:
     >>> task.features.shape, int(task.labels.sum())
     ((4, 4), 2)
     """
-    level = normalised_adjacency(graph) @ rng.standard_normal(graph.n_nodes)
+    first, columns, values = normalised_adjacency([graph])
+    level = csr_array((values.astype(np.float64), columns, first)) @ rng.standard_normal(graph.n_nodes)
     labels = np.zeros(graph.n_nodes, dtype=np.int64)
     labels[np.argsort(level, kind="stable")[graph.n_nodes // 2 :]] = 1
     features = NOISE * rng.standard_normal((graph.n_nodes, N_FEATURES))
     features[:, : N_FEATURES // 2] += (2 * labels - 1)[:, None]
     return GraphData(graph, features.astype(np.float32), labels)
-
-
-def normalised_adjacency(graph: Graph) -> csr_array:
-    """Return ``(n_nodes, n_nodes)`` D^-1/2 (A + I) D^-1/2, D the degrees with a loop at each node.
-
-    Source: Kipf and Welling, ICLR 2017.
-
-    >>> normalised_adjacency(Graph(n_nodes=2, edges=[[0, 1]])).toarray().round(3).tolist()
-    [[0.5, 0.5], [0.5, 0.5]]
-    """
-    scale = diags_array(1.0 / np.sqrt(graph.degrees() + 1.0))
-    return csr_array(scale @ (adjacency_matrix(graph) + eye_array(graph.n_nodes)) @ scale)

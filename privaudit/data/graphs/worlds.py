@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.data.graphs.base_graphs import base_source, generated_bases, halves
+from privaudit.data.graphs.base_graphs import base_source, check_dropped, generated_bases, halves
 from privaudit.data.graphs.drawn_graphs import QUERY, GraphSource, fresh_source
 from privaudit.data.graphs.graph_layout import GraphPlan, lay_out_graphs
 from privaudit.data.graphs.laws import GENERATORS, check_law
 from privaudit.data.graphs.node_task import GraphData
+from privaudit.data.world_layout import check_labels
 from privaudit.errors import ConfigError, ShapeError
 from privaudit.types.design import SHADOW, TARGET
 from privaudit.types.graphs import Graph, GraphProperty, GraphProtocol, GraphWorlds
@@ -17,6 +18,9 @@ from privaudit.validate import check_probability
 
 PROTOCOLS: tuple[GraphProtocol, ...] = ("fresh", "independent", "shared")
 N_NODES = 300  # of generated graphs
+FEWEST_NODES = 10
+DROPPED = 0.01  # as in the published set-up
+LARGEST_CLASS = 10**4
 KEY = "distribution.graphs"
 
 
@@ -33,7 +37,8 @@ def make_graph_worlds(
     n_query_graphs: int = 4,
     n_queries: int | None = None,
     train_share: float = 0.3,
-    dropped: float = 0.01,
+    dropped: float | None = None,
+    same_nodes: bool = False,
     has_control: bool = True,
     seed: int,
 ) -> GraphWorlds:
@@ -52,9 +57,11 @@ def make_graph_worlds(
         n_victims: victims of each world.
         n_query_graphs: graphs of each world whose nodes models are asked about, drawn on the adversary's side.
         n_queries: nodes of each world that are asked about, at random; ``None`` = all that may be.
-        train_share: share of the nodes of a graph, or of a base graph, whose classes a model is trained on; with base graphs
-            below 0.4, as victims, the adversary and queries have disjoint nodes.
-        dropped: share of the nodes that each part of a base graph lacks.
+        train_share: share of the nodes of a graph, or of a base graph, whose classes a model is trained on; below 0.8 with base
+            graphs, where queries have nodes of their own, and below 0.4 where victims and the adversary share one.
+        dropped: share of the nodes that each part of a base graph lacks, ``None`` = 0.01; not with protocol ``fresh``.
+        same_nodes: only with protocol ``shared``: let victims and the adversary's models be trained on the same nodes; else on
+            disjoint halves.
         has_control: append a world that is drawn by the base's law, independently of it.
         seed: root seed.
 
@@ -65,6 +72,7 @@ def make_graph_worlds(
     Raises:
         ConfigError: if an argument is out of range, two do not go together, or a graph has too few nodes or edges.
         ShapeError: if the base's features or classes do not fit its nodes.
+        DataError: if its classes are no whole numbers from 0.
 
     Source: Suri and Evans, PETS 2022 (properties of graphs; their published graphs are parts of one base graph); the protocols
     and the control are this project's.
@@ -76,55 +84,47 @@ def make_graph_worlds(
     """
     laws = tuple(float(value) for value in values)
     _check_protocol(property, protocol, generator, base is not None, n_nodes)
+    if dropped is not None and protocol == "fresh":
+        raise ConfigError("dropped means nothing with protocol fresh. Remove it.", key=f"{KEY}.dropped")
+    if same_nodes and protocol != "shared":
+        raise ConfigError(f"same_nodes means nothing with protocol {protocol}. Remove it.", key=f"{KEY}.same_nodes")
     _check_values(laws, property, has_control)
     _check_counts(n_shadows=n_shadows, n_victims=n_victims, n_query_graphs=n_query_graphs, n_queries=n_queries)
-    if base is not None:
-        bases = _cut(GraphData(*base), protocol, seed)
-        source = base_source(*bases, dropped=dropped, seed=seed)
-    else:
+    size = _check_size(N_NODES if n_nodes is None else n_nodes)
+    if protocol == "fresh":
         assert generator is not None
-        source = _generated(
-            generator, property, protocol, laws, N_NODES if n_nodes is None else n_nodes, dropped=dropped, seed=seed
-        )
+        source = fresh_source(generator, property, size)
+    else:
+        lacking = check_dropped(DROPPED if dropped is None else dropped)
+        n_bases = 2 if protocol == "independent" else 1
+        if base is not None:
+            bases = _cut(GraphData(*base), n_bases, seed)
+        else:
+            assert generator is not None
+            bases = generated_bases(generator, max(laws), size, n_bases, dropped=lacking, seed=seed)
+        source = base_source(*bases, dropped=lacking, same_nodes=same_nodes, seed=seed)
     plan = GraphPlan(
         values=laws,
         n_of={SHADOW: n_shadows, TARGET: n_victims, QUERY: n_query_graphs},
         n_train=_n_train(train_share, source),
         n_queries=n_queries,
         has_control=has_control,
-        property=property,
+        graph_property=property,
         protocol=protocol,
         seed=seed,
     )
     return lay_out_graphs(plan, source)
 
 
-def _cut(base: GraphData, protocol: GraphProtocol, seed: int) -> list[GraphData]:
+def _cut(base: GraphData, n_bases: int, seed: int) -> list[GraphData]:
     n_nodes, features, labels = base.graph.n_nodes, np.asarray(base.features, np.float32), np.asarray(base.labels)
     if features.ndim != 2 or len(features) != n_nodes or labels.shape != (n_nodes,):
         raise ShapeError(
             f"a graph of {n_nodes} nodes needs ({n_nodes}, n_features) features and ({n_nodes},) classes; got {features.shape} and "
             f"{labels.shape}."
         )
-    whole = GraphData(base.graph, features, labels)
-    return halves(whole, seed) if protocol == "independent" else [whole]
-
-
-def _generated(
-    generator: str,
-    property: GraphProperty,
-    protocol: GraphProtocol,
-    values: tuple[float, ...],
-    n_nodes: int,
-    *,
-    dropped: float,
-    seed: int,
-) -> GraphSource:
-    if protocol == "fresh":
-        return fresh_source(generator, property, n_nodes)
-    n_bases = 2 if protocol == "independent" else 1
-    bases = generated_bases(generator, max(values), n_nodes, n_bases, dropped=dropped, seed=seed)
-    return base_source(*bases, dropped=dropped, seed=seed)
+    whole = GraphData(base.graph, features, check_labels(labels, LARGEST_CLASS + 1))
+    return halves(whole, seed) if n_bases == 2 else [whole]
 
 
 def _n_train(train_share: float, source: GraphSource) -> int:
@@ -156,6 +156,12 @@ def _check_counts(**counts: int | None) -> None:
     for name, count in counts.items():
         if count is not None and count < 1:
             raise ConfigError(f"{name} must be at least 1; got {count}.", key=f"distribution.{name}")
+
+
+def _check_size(n_nodes: int) -> int:
+    if n_nodes < FEWEST_NODES:
+        raise ConfigError(f"n_nodes must be at least {FEWEST_NODES}; got {n_nodes}.", key=f"{KEY}.n_nodes")
+    return n_nodes
 
 
 def _check_protocol(property: str, protocol: str, generator: str | None, has_base: bool, n_nodes: int | None) -> None:

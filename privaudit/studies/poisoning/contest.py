@@ -15,7 +15,7 @@ from privaudit.games.declared import declared_world_inputs
 from privaudit.studies.distribution.contest import Contestant, two_classes, world_inputs
 from privaudit.studies.distribution.population import Population
 from privaudit.studies.distribution.trained import Outputs
-from privaudit.studies.poisoning.settings import PLANTED_CLASS, SHARES, TRUE_CLASS, poison_of
+from privaudit.studies.poisoning.settings import SHARES, TRUE_CLASS, poison_of
 from privaudit.types.design import TARGET
 from privaudit.types.worlds import WorldInputs
 
@@ -32,7 +32,9 @@ CONTESTANTS = (
     Contestant(SNAP_ALL, Snap()),
 )
 ATTACKS = tuple(one.name for one in CONTESTANTS)
-RULE_POISON = poison_of(SHARES[-1])  # what SNAP's rule is told of victims that are not poisoned: the classes alone count
+RULE_POISON = poison_of(
+    SHARES[-1]
+)  # what SNAP's rule is told of victims that are not poisoned: the classes alone count
 
 
 def accuracies(population: Population, outputs: Outputs, world: int) -> Mapping[str, float]:

@@ -98,4 +98,4 @@ def recipe_of(training: Training, n_records: int) -> Recipe:
         training: which.
         n_records: of each training set, poison included, which is public.
     """
-    return resolve_recipe(parse(RecipeConfig, training.recipe, where="poisoning"), n_canaries=2 * n_records)
+    return resolve_recipe(parse(RecipeConfig, dict(training.recipe), where="poisoning"), n_canaries=2 * n_records)

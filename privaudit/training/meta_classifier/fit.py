@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
+from privaudit.attacks.distribution.pin import Form
 from privaudit.data.seeds import stream_generator
 from privaudit.errors import ConfigError, DataError, ShapeError
 from privaudit.training.meta_classifier.blocks import MetaNetworks, Streams, first_weights
-from privaudit.training.meta_classifier.inputs import Form, MetaInputs, prepare
+from privaudit.training.meta_classifier.inputs import MetaInputs, prepare
 from privaudit.training.meta_classifier.published import PublishedNetworks
 from privaudit.training.meta_classifier.strict import StrictNetworks
 from privaudit.training.meta_classifier.weight_layers import WeightLayers
@@ -169,7 +170,8 @@ def trained(settings: MetaSettings, inputs: MetaInputs, loss: Loss, device: torc
     optimizer = torch.optim.Adam([*networks.parameters, last, shift], lr=RATE, weight_decay=DECAY)
     for _ in range(N_STEPS):
         optimizer.zero_grad()
-        (N_NETWORKS * loss(answer(inputs))).backward()  # each network's own mean loss
+        total = N_NETWORKS * loss(answer(inputs))  # each network's own mean loss
+        total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return answer
 

@@ -1,17 +1,16 @@
 """What a meta-classifier is given of shadow models and of others, standardised by the shadow models alone."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from privaudit.attacks.distribution.pin import Form
 from privaudit.training.meta_classifier.standardise import Scale, Sharing, fit_scale
 from privaudit.training.meta_classifier.weight_layers import WeightLayers
 from privaudit.training.meta_classifier.weight_paths import Floats, chain_of, own_rows, path_rows
-
-Form = Literal["strict", "published"]
 
 
 class MetaInputs(NamedTuple):

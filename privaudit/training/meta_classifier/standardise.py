@@ -82,7 +82,9 @@ def _centre_and_spread(rows: Floats, group: NDArray[Any], axes: tuple[int, ...])
 
 
 def _span(scaled: Floats) -> Floats:
-    """Return ``(n_columns, rank)`` orthonormal directions that the rows span."""
+    """Return ``(n_columns, rank)`` orthonormal directions that the rows span, the largest number of each above 0."""
     _, size, directions = np.linalg.svd(scaled.reshape(-1, scaled.shape[2]), full_matrices=False)
     rank = int((size > 1e-9 * size[0]).sum()) if size[0] > 0 else 1
-    return np.asarray(directions[:rank].T)
+    kept = directions[:rank]
+    largest = np.take_along_axis(kept, np.abs(kept).argmax(axis=1)[:, None], axis=1)
+    return np.asarray((kept * np.where(largest < 0, -1.0, 1.0)).T)  # else rounding may turn a direction round

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from privaudit.estimators import n_leaked_draw_metrics
 from privaudit.estimators.world_accuracy import NEW_DRAW
 from privaudit.pipeline.distribution.findings import POOLS_HELD
 from privaudit.store.world_file import StoredGraphs
@@ -44,8 +45,6 @@ def with_draws_leaked(finding: Finding, graphs: StoredGraphs, *, has_zipf: bool)
         graphs: what is known of the graphs.
         has_zipf: whether the published surrogate is shown, too.
     """
-    from privaudit.estimators import n_leaked_draw_metrics
-
     drawn = graphs.draws[0], graphs.draws[int(finding.params["world"])]
     leaked = n_leaked_draw_metrics(finding.metrics[0], *drawn, property=graphs.property, has_zipf=has_zipf)
     return replace(finding, metrics=(*finding.metrics, *leaked))

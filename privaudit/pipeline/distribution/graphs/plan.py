@@ -10,6 +10,8 @@ import numpy as np
 from privaudit.config import AuditConfig
 from privaudit.config.distribution import DistributionConfig
 from privaudit.config.graphs import GraphsConfig
+from privaudit.data.graphs.graph_files import read_graph_file
+from privaudit.data.graphs.worlds import make_graph_worlds
 from privaudit.pipeline.distribution.methods import distribution_attacks
 from privaudit.pipeline.distribution.plan import check_confidence
 from privaudit.pipeline.plan import LEFT_OF_THE_SEAM
@@ -78,12 +80,8 @@ def make_graph_plan(config: AuditConfig, *, base: Path | None, device: str) -> G
 
 
 def _worlds(settings: DistributionConfig, graphs: GraphsConfig, base: Path | None, seed: int) -> GraphWorlds:
-    from privaudit.data.graphs.worlds import make_graph_worlds
-
     source: dict[str, Any] = {"generator": graphs.generator, "n_nodes": graphs.n_nodes}
     if graphs.file is not None:
-        from privaudit.data.graphs.graph_files import read_graph_file
-
         source = {"base": read_graph_file((base or Path()) / graphs.file)}
     return make_graph_worlds(
         values=graphs.values,
@@ -94,6 +92,7 @@ def _worlds(settings: DistributionConfig, graphs: GraphsConfig, base: Path | Non
         n_query_graphs=graphs.n_query_graphs,
         n_queries=settings.n_queries if "n_queries" in settings.model_fields_set else None,
         train_share=graphs.train_share,
+        same_nodes=graphs.same_nodes,
         has_control=settings.control,
         seed=seed,
         **source,
