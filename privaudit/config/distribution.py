@@ -104,8 +104,8 @@ class PoisonConfig(StrictModel):
 
     Attributes:
         share: of each training set that is poison.
-        true_class: name of the class that the records have; by default the rarer one among records with the property.
-        planted_class: name of the class that they are given; by default the most frequent other one among them.
+        true_class: name of the class that the records have; by default the most frequent one among records with the property.
+        planted_class: name of the class that they are given; by default the rarest other one among them.
     """
 
     share: Annotated[float, Field(gt=0.0, le=0.5)]

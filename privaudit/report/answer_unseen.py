@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from privaudit.report.answer_leak import RECORDS, attacks_on_subject, nouns_of
 from privaudit.report.defense_tables import arm_title, arms_of
-from privaudit.report.distribution_labels import INFLATED, distribution_findings, world_label
+from privaudit.report.distribution_labels import INFLATED, distribution_findings, graph_property, world_label
 from privaudit.report.sentences import claim_number
 from privaudit.report.words import claimed_text, epsilon_text
 from privaudit.types import AuditReport, Finding
@@ -128,7 +128,7 @@ def _of_worlds(report: AuditReport) -> tuple[str, ...]:
     found = distribution_findings(report)
     if not found:
         return ()
-    named = found[0].params.get("property")
+    named = found[0].params.get("property") or graph_property(found[0])
     models = (found[0].n_in or 0) + (found[0].n_out or 0)
     seen = next(access for access in ("white_box", "score", "label", None) if access in {f.access for f in found})
     return (

@@ -49,8 +49,17 @@ def of_what(finding: Finding) -> str:
     """
     if finding.params.get("property"):
         return f" of the records with {finding.params['property']}"
+    return f" by {graph_property(finding)}" if finding.params.get("graph_property") else ""
+
+
+def graph_property(finding: Finding) -> str:
+    """Return what the graphs of two worlds differ in, "" where worlds are no graphs.
+
+    >>> graph_property(Finding(id="kl-1", method="kl", params={"graph_property": "degree"}))
+    "the graphs' mean degree"
+    """
     name = finding.params.get("graph_property")
-    return f" by the graphs' {GRAPH_PROPERTIES.get(str(name), name)}" if name else ""
+    return f"the graphs' {GRAPH_PROPERTIES.get(str(name), name)}" if name else ""
 
 
 def is_of_graphs(report: AuditReport) -> bool:

@@ -155,6 +155,10 @@ STUDIES: Mapping[str, StudyEntry] = {
         "What weights say about the ratio of a property in the training data, beside answers: Adult by sex.",
         "privaudit.studies.white_box.white_box_study:study",
     ),
+    "graphs": StudyEntry(
+        "What networks on graphs say about the mean degree and clustering of their training graphs, by protocol.",
+        "privaudit.studies.graphs.graphs_study:study",
+    ),
     "canary-table": StudyEntry(
         "What gradient canaries show of DP-SGD at epsilon 1, 2, 4 and 10.", "privaudit.studies.canary_table:study"
     ),

@@ -13,7 +13,7 @@ from privaudit.store.folder import AuditFolder
 from privaudit.store.world_file import read_worlds
 from tests.e2e.test_distribution import content, metric, told
 
-POISONED = {"poison": {"share": 0.05, "true_class": ">50K", "planted_class": "<=50K"}}
+POISONED = {"poison": {"share": 0.05}}  # the frequent class, as the rare one
 SNAP = {**POISONED, "attacks": [{"name": "kl"}, {"name": "snap"}], "n_shadows": 4}
 
 
@@ -32,7 +32,7 @@ def test_every_model_trains_on_the_same_added_records_with_the_planted_class(aud
     assert set(design.sizes().tolist()) == {400 + n_added}
     added = design.members[0][-n_added:]
     data = load_adult()
-    assert (data.class_names[design.poison.true_class], data.class_names[design.poison.planted_class]) == (">50K", "<=50K")
+    assert (data.class_names[design.poison.true_class], data.class_names[design.poison.planted_class]) == ("<=50K", ">50K")
     for members, classes in zip(design.members, design.member_labels, strict=True):
         assert np.array_equal(members[-n_added:], added) and (classes[-n_added:] == design.poison.planted_class).all()
         assert np.array_equal(classes[:-n_added], stored.labels[members[:-n_added]])
@@ -45,10 +45,10 @@ def test_findings_are_of_the_poisoned_game_and_say_so(audited):
     found = told(report)
     assert list(found) == ["kl-1", "snap-1", "kl-control", "snap-control"]
     assert {finding.game for finding in found.values()} == {"poisoned_distribution"}
-    assert found["snap-1"].params["poison"] == {"share": 0.05, "true_class": 1, "planted_class": 0}
+    assert found["snap-1"].params["poison"] == {"share": 0.05, "true_class": 0, "planted_class": 1}
     assert metric(found["snap-1"], "accuracy").value >= 0.7  # 10 % against 50 %, 5 % poison
     text = render_markdown(report)
-    assert "an adversary added as <=50K" in text.replace("\\", "").replace("&lt;", "<")
+    assert "an adversary added as >50K" in text.replace("\\", "").replace("&gt;", ">")
     assert "attacked while they were trained" in text
 
 

@@ -116,7 +116,7 @@ def test_every_table_of_worlds_is_titled_with_the_label():
     assert "<h3>The ratio itself (with 2 % poison)</h3>" in page
     assert "<h3>Control: two worlds of one population (with 2 % poison)</h3>" in page
     assert "All attacks and pairs of worlds (with 2 % poison)" in page
-    assert "guessing. (with 2 % poison)" in page  # the figure's caption
+    assert "tells rightly (with 2 % poison), with its interval" in page  # the figure's caption
 
 
 def test_a_report_of_the_ratio_alone_is_labelled():
@@ -218,6 +218,7 @@ def test_worlds_of_graphs_are_no_ratios_of_records():
     told = distribution_sentences(graphs())[0]
     assert "which one (by the graphs' mean degree): 40 % or 50 %" in told
     assert "each trained on 300 nodes" in pairs_sentence(graphs())
+    assert "other properties than the graphs' mean degree" in first_screen(graphs())[3].answer
     said = {protocol: world_words(graphs(protocol)) for protocol in ("fresh", "independent", "shared")}
     assert all("a law that graphs are drawn by" in text and "ratio" not in text for text in said.values())
     assert "a graph of its own" in said["fresh"] and "not about other base graphs" in said["independent"]

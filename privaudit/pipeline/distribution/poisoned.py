@@ -28,9 +28,9 @@ def poison_of(settings: DistributionConfig, data: Dataset, has_property: NDArray
     wanted = settings.poison
     counts = np.bincount(data.labels[has_property], minlength=data.n_classes)
     planted = None if wanted.planted_class is None else _number(wanted, "planted_class", data)
-    true = _rarest(counts, planted) if wanted.true_class is None else _number(wanted, "true_class", data)
+    true = _most_frequent(counts, planted) if wanted.true_class is None else _number(wanted, "true_class", data)
     if planted is None:
-        planted = int(np.argmax(np.where(np.arange(data.n_classes) == true, -1, counts)))
+        planted = min((place for place in range(data.n_classes) if place != true), key=lambda place: int(counts[place]))
     if planted == true:
         raise ConfigError(
             f"distribution.poison must plant another class than {data.class_names[true]}, which its records have.",
@@ -46,8 +46,8 @@ def poison_text(poison: Poison, class_names: tuple[str, ...] | None = None) -> s
         poison: the poison.
         class_names: name of each class, numbers if not given.
 
-    >>> poison_text(Poison(share=0.02, true_class=1, planted_class=0), ("<=50K", ">50K"))
-    '2 % of every training set are records with the property and class >50K that an adversary added as <=50K'
+    >>> poison_text(Poison(share=0.02, true_class=0, planted_class=1), ("<=50K", ">50K"))
+    '2 % of every training set are records with the property and class <=50K that an adversary added as >50K'
     """
     true, planted = (
         str(place) if class_names is None else class_names[place] for place in (poison.true_class, poison.planted_class)
@@ -58,15 +58,19 @@ def poison_text(poison: Poison, class_names: tuple[str, ...] | None = None) -> s
     )
 
 
-def _rarest(counts: NDArray[np.int64], planted: int | None) -> int:
-    """Return the rarest class of records with the property that any has, and that is not planted."""
+def _most_frequent(counts: NDArray[np.int64], planted: int | None) -> int:
+    """Return the most frequent class of records with the property that is not planted.
+
+    A model is surer of it, and a few records of another class move its log-odds farther: on Adult women of the frequent class
+    gave worlds away where those of the rare class gave nothing (`privaudit study poisoning`).
+    """
     possible = [place for place in range(len(counts)) if counts[place] and place != planted]
     if not possible:
         raise ConfigError(
             "all records with the property have the class that is planted; name another planted_class.",
             key="distribution.poison.planted_class",
         )
-    return min(possible, key=lambda place: int(counts[place]))
+    return max(possible, key=lambda place: int(counts[place]))
 
 
 def _number(wanted: PoisonConfig, name: str, data: Dataset) -> int:

@@ -20,9 +20,13 @@ NOTES = (
     ),
     (
         "The meta-classifier's settings (5 networks, 150 steps of Adam, learning rate 0.003, weight decay 0.01) were chosen on other "
-        "draws than those of the full study's seeds 0 to 2. The published form keeps its layers, sums and side-by-side codes; scales, "
-        "steps and means over networks are those of the strict form, and there is no dropout. The published work trains it on 1,600 "
-        "models and finds it behind kl on networks with hidden layers."
+        "draws than those of seeds 0 to 2; that columns are scaled by the spread within worlds was found on those of logistic "
+        "regression. --seed 1 plays fresh draws."
+    ),
+    (
+        "The published form keeps its layers, sums and side-by-side codes; scales, steps and means over networks are those of the "
+        "strict form, and there is no dropout. The logs of Suri, Lu, Chen and Evans (SaTML 2023) have 82 % for it, trained on 1,600 "
+        "models, and 93 % for kl, on another census and other networks."
     ),
 )
 

@@ -48,4 +48,6 @@ class GraphRecipe:
         if not 0.0 < self.lr < float("inf"):
             raise ConfigError(f"lr must be finite and above 0; got {self.lr}.", key="lr")
         if not 0.0 <= self.weight_decay < float("inf"):
-            raise ConfigError(f"weight_decay must be finite and at least 0; got {self.weight_decay}.", key="weight_decay")
+            raise ConfigError(
+                f"weight_decay must be finite and at least 0; got {self.weight_decay}.", key="weight_decay"
+            )

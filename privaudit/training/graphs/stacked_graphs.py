@@ -144,9 +144,9 @@ def stacked_logits(weights: Weights, stacked: StackedGraphs) -> torch.Tensor:
     hidden = torch.relu(_affine(weights, "hidden", stacked.inputs))
     # A (H W) instead of (A H) W: fewer columns to average
     narrow = torch.bmm(hidden, weights["output.weight"].mT).flatten(0, 1)
-    averaged = _Propagate.apply(stacked.adjacency, narrow)[stacked.members]
+    averaged: torch.Tensor = _Propagate.apply(stacked.adjacency, narrow)  # type: ignore[no-untyped-call]
     biases = weights["output.bias"][:, None, :]
-    return (averaged.view(len(biases), -1, averaged.shape[1]) + biases).flatten(0, 1)
+    return (averaged[stacked.members].view(len(biases), -1, averaged.shape[1]) + biases).flatten(0, 1)
 
 
 def _affine(weights: Weights, layer: str, inputs: torch.Tensor) -> torch.Tensor:

@@ -29,8 +29,8 @@ def train_graph_models(
     """Train models of worlds, each on the classes of its own training nodes.
 
     A model's initial weights come from the design's seed and its row alone. Models are trained in groups: in whatever group, a
-    model is the same up to rounding. On a CPU its bytes are the same as well with every torch that we tested, though nobody
-    promises that products of a stack round as those of its members do.
+    model is the same up to rounding. On a CPU its bytes are the same as well (the tests check it), though torch does not promise
+    that products of a stack round as those of its members do.
 
     Args:
         worlds: the graphs, and who is trained on what.

@@ -64,7 +64,8 @@ def world_log_odds(
 
     Args:
         shadows: the shadow models' layers.
-        world: ``(n_shadows,)`` world 0 or 1 of each; both occur. Both count alike, however many there are of each.
+        world: ``(n_shadows,)`` world 0 or 1 of each; both occur. Both count alike, however many there are of each; but of the
+            world with fewer less is learned, and answers lean to the other one: take equally many.
         others: layers of the models to be judged, of the same sizes.
         settings: form and seed.
         device: where to train.

@@ -68,13 +68,14 @@ def test_worlds_of_one_law_are_told_apart_by_nobody(form, hidden):
     assert abs(found - 0.5) < 4.9 * np.sqrt(0.25 / 600)
 
 
-@pytest.mark.statistical
-def test_unequal_numbers_of_shadow_models_favour_no_world():
-    """Both errors are alike: each is below 0.15 by the law of the toy worlds (0.02 at equal numbers)."""
-    ours, theirs = np.repeat([0, 1], (40, 10)), worlds(200)
-    layers = toy(1.5 * ours, 4, hidden=False), toy(1.5 * theirs, 5, hidden=False)
-    said = world_log_odds(layers[0], ours, layers[1], MetaSettings(), CPU)
-    assert np.mean(said[theirs == 0] >= 0) < 0.15 and np.mean(said[theirs == 1] < 0) < 0.15
+def test_both_worlds_count_alike_whatever_their_numbers():
+    """One world's models four times: without weights the mean moves by 0.6 towards that world, with them by 0.1."""
+    ours, theirs = worlds(10), worlds(100)
+    layers, victims = toy(0.4 * ours, 4, hidden=False), toy(0.4 * theirs, 5, hidden=False)
+    again = np.r_[np.tile(np.arange(10), 4), np.arange(10, 20)]
+    equal = world_log_odds(layers, ours, victims, MetaSettings(), CPU)
+    said = world_log_odds(tuple(layer.rows(again) for layer in layers), ours[again], victims, MetaSettings(), CPU)
+    assert abs(said.mean() - equal.mean()) < 0.3
 
 
 @pytest.mark.parametrize("form", FORMS)
