@@ -19,12 +19,15 @@ from privaudit.validate import check_probability
 
 N_BINS = 20  # of clustering coefficients above 0; 0 has a bin of its own
 OF_NODES = "draws are nodes, taken as independent, which those of one graph are not"
+OF_COUNTS = (
+    "1 added to each count: a bound for these histograms, and for the laws behind them as far as the graphs show them"
+)
 RULES = {
     "degree": "degrees that would let one be right as often, at least: exact Kullback-Leibler divergence of the histograms of "
-    f"degrees in the audited graphs, 1 added to each count; {OF_NODES}",
+    f"degrees in the audited graphs, {OF_COUNTS}; {OF_NODES}",
     "clustering": f"clustering coefficients, in {N_BINS} equal bins and one for 0, that would let one be right as often, at least: "
-    "exact Kullback-Leibler divergence of the histograms in the audited graphs, 1 added to each count; this project's own, no "
-    f"published form is known; {OF_NODES}",
+    f"exact Kullback-Leibler divergence of the histograms in the audited graphs, {OF_COUNTS}; this project's own, no published form "
+    f"is known; {OF_NODES}",
     "zipf": "degrees that would let one be right as often, at least: the published bound on Zipf laws (Suri and Evans 2022), fitted "
     f"to the degrees in the audited graphs whether they follow one or not; {OF_NODES}",
 }
@@ -74,7 +77,9 @@ def n_leaked_draws(accuracy: float, draws_0: ArrayLike, draws_1: ArrayLike) -> f
     Returns:
         -ln(4w(1-w)) over the smaller divergence, a lower bound on what the best guesser of these histograms needs. Equal
         histograms give 0 at every accuracy, as equal ratios do: the worlds show no difference that could have leaked. Of few
-        draws a divergence is too large, and this number too small.
+        draws chance makes like laws differ, and this number too small (of equal laws it grows with the draws seen); the added 1
+        brings unlike laws together, and makes it too large: it bounds the best guesser of the laws themselves where hundreds of
+        draws of each were seen.
 
     Raises:
         ConfigError: if the accuracy is not in [0, 1].

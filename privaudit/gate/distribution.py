@@ -8,7 +8,15 @@ from privaudit.types import AuditReport, ConfusionCounts, Finding
 from privaudit.types.report import ONE_BASE_GRAPH
 
 TRIALS = "Audited models are independent trainings; the intervals are exact, with shadow models and pools of records held fixed."
-LEAKED = f"{TRIALS} Draws are counted for the best guesser (exact), at both ends of the accuracy's interval."
+OF_GRAPHS = {  # by protocol, what is held fixed instead
+    "fresh": "Audited models are trained on graphs of their own; the intervals are exact, with shadow models and query graphs held fixed.",
+    "independent": (
+        "The intervals are exact for fresh parts of the two base graphs that were used, and leave out how much other base graphs of the "
+        "same law would differ, which may be more."
+    ),
+}
+DRAWN = "Draws are counted for the best guesser (exact), at both ends of the accuracy's interval."
+LEAKED = f"{TRIALS} {DRAWN}"
 COUNTS = ("tp", "fn", "fp", "tn")
 RATIOS = ("ratio_0", "ratio_1")
 POISONED = (
@@ -59,6 +67,16 @@ def leaked_intervals(report: AuditReport, confidence: float) -> list[LookedAt] |
     if without:
         return f"the worlds of {', '.join(without)} differ in something that is no ratio of a property"
     return [_draws(by_id[one.finding], one) for one in found]
+
+
+def trials_text(report: AuditReport) -> str:
+    """Return what the intervals of accuracies are about.
+
+    Args:
+        report: of a distribution audit.
+    """
+    protocols = {str(finding.params.get("protocol")) for finding in _worlds_told_apart(report)}
+    return " ".join(OF_GRAPHS.get(protocol, TRIALS) for protocol in sorted(protocols)) or TRIALS
 
 
 def _worlds_told_apart(report: AuditReport) -> list[Finding]:

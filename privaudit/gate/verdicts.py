@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
 from privaudit.gate.claim import claim_outcome, judge_claim, judge_claim_epsilon, judge_lower
-from privaudit.gate.distribution import LEAKED, TRIALS
+from privaudit.gate.distribution import LEAKED, trials_text
 from privaudit.gate.group_metrics import GROUPED
 from privaudit.gate.limits import GateRule
 from privaudit.gate.measured import Measured
@@ -113,7 +113,7 @@ def _judge_measured(report: AuditReport, rule: GateRule, confidence: float) -> V
     reason = (
         f"{rule.metric}{at} lies in [{found.lower:.4g}, {found.upper:.4g}] (largest ends of {found.n_looked_at} "
         f"intervals that hold together; {found.worst} is the worst), the limit is {rule.max:.4g}. "
-        f"{kind_of_interval(rule)}"
+        f"{kind_of_interval(rule, report)}"
     )
     outcome = three_way(found.lower, found.upper, rule.max)
     if outcome == "inconclusive":
@@ -145,10 +145,10 @@ def what_would_suffice(found: Measured, rule: GateRule) -> str:
     return f"If the rates stay, about {most:,} {UNITS.get(rule.metric, units)} would be enough to pass."
 
 
-def kind_of_interval(rule: GateRule) -> str:
+def kind_of_interval(rule: GateRule, report: AuditReport) -> str:
     """Say what the interval of a measured rule means."""
     if rule.metric in UNITS:
-        return LEAKED if rule.metric == "n_leaked" else TRIALS
+        return LEAKED if rule.metric == "n_leaked" else trials_text(report)
     return DESCRIPTIVE if rule.group is None else GROUPED
 
 

@@ -8,6 +8,7 @@ from privaudit.config import parse
 from privaudit.data.adult import load_adult
 from privaudit.errors import ConfigError
 from privaudit.gate import GatePolicy, judge
+from privaudit.pipeline.distribution.poisoned import rounded_text
 from privaudit.report.markdown import render_markdown
 from privaudit.store.folder import AuditFolder
 from privaudit.store.world_file import read_worlds
@@ -37,6 +38,14 @@ def test_every_model_trains_on_the_same_added_records_with_the_planted_class(aud
         assert np.array_equal(members[-n_added:], added) and (classes[-n_added:] == design.poison.planted_class).all()
         assert np.array_equal(classes[:-n_added], stored.labels[members[:-n_added]])
     assert (stored.labels[added] == design.poison.true_class).all() and stored.has_property[added].all()
+
+
+@pytest.mark.parametrize(
+    ("share", "n_records", "words"),
+    [(0.01, 60, "1 of 61 (1.64 %)"), (0.02, 500, ""), (0.02, 1000, ""), (0.014, 100, "1 of 101 (0.99 %)")],
+)
+def test_a_share_that_rounding_changes_is_said(share, n_records, words):
+    assert (words in rounded_text(share, n_records)) if words else rounded_text(share, n_records) == ""
 
 
 @pytest.mark.slow

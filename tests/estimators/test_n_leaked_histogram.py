@@ -69,6 +69,20 @@ def test_edges():
     assert found == sorted(found)
 
 
+def test_few_draws_can_err_on_either_side():
+    """Poisson degrees: the divergence of means 10 and 9.5 is seen too large, that of 10 and 4 too small, from few draws alone."""
+    rng = np.random.default_rng(0)
+    for mean, is_too_small in ((9.5, True), (4.0, False)):
+        divergence = min(10 * math.log(10 / mean) - 10 + mean, mean * math.log(mean / 10) - mean + 10)
+        wanted = -math.log(4 * 0.9 * 0.1) / divergence
+        few, many = (
+            np.mean([n_leaked_draws(0.9, rng.poisson(10.0, n), rng.poisson(mean, n)) for _ in range(50)]) / wanted
+            for n in (40, 20_000)
+        )
+        assert (few < 0.5) if is_too_small else (few > 2.0)
+        assert many == pytest.approx(1.0, abs=0.12)
+
+
 def test_bins():
     edges = np.arange(1, 21) / 20
     assert clustering_bins(edges).tolist() == list(range(1, 21))

@@ -46,9 +46,13 @@ def test_parts_of_one_base_graph_are_not_judged(policy, metric):
     assert found.outcome == "inconclusive" and "one base graph (protocol: shared)" in found.reason
 
 
-@pytest.mark.parametrize("protocol", ["fresh", "independent"])
-def test_graphs_of_other_protocols_are_judged(policy, protocol):
-    assert verdict(policy, "distribution_accuracy", told(58, protocol=protocol)).outcome == "fail"
+@pytest.mark.parametrize(
+    ("protocol", "words"), [("fresh", "query graphs held fixed"), ("independent", "leave out how much other base graphs")]
+)
+def test_graphs_of_other_protocols_are_judged(policy, protocol, words):
+    found = verdict(policy, "distribution_accuracy", told(58, protocol=protocol))
+    assert found.outcome == "fail" and words in found.reason and "pools of records" not in found.reason
+    assert "pools of records" in verdict(policy, "distribution_accuracy", told(58)).reason
 
 
 def test_poison_beside_other_worlds_changes_nothing(policy):

@@ -25,6 +25,7 @@ from privaudit.pipeline.distribution.graphs.findings import of_graphs, with_draw
 from privaudit.pipeline.distribution.graphs.notes import PROPERTIES, graph_notes
 from privaudit.pipeline.distribution.inputs import Said, read_said
 from privaudit.pipeline.distribution.methods import distribution_attacks, weight_signals
+from privaudit.pipeline.distribution.poisoned import rounded_text
 from privaudit.pipeline.distribution.ratios import ratio_finding
 from privaudit.pipeline.distribution.worlds import property_name
 from privaudit.pipeline.findings import claim_finding
@@ -246,6 +247,8 @@ def _relaxations(settings: DistributionConfig) -> tuple[str, ...]:
         if rounded:
             shown = ", ".join(f"{ratio:g} as {round(ratio * n)} of {n}" for ratio in rounded)
             notes.append(f"Ratios are rounded to whole records: {shown}")
+    if settings.poison is not None:
+        notes += [text] if (text := rounded_text(settings.poison.share, settings.n_records)) else []
     if settings.class_balance == "free" and settings.worlds is None:
         notes.append(
             "Classes are taken as they come: their shares change with the ratio where they depend on the property"

@@ -5,10 +5,12 @@ from numpy.typing import NDArray
 
 from privaudit.config.distribution import DistributionConfig, PoisonConfig
 from privaudit.data.dataset import Dataset
+from privaudit.data.world_poison import n_added
 from privaudit.errors import ConfigError
 from privaudit.types.worlds import Poison
 from privaudit.validate import nearest
 
+SEEN = 0.05  # of the share: smaller changes by rounding are not worth a note
 POISONED_MODELS = "These models were attacked while they were trained, and say nothing on models that were not"
 
 
@@ -56,6 +58,23 @@ def poison_text(poison: Poison, class_names: tuple[str, ...] | None = None) -> s
         f"{100 * poison.share:.3g} % of every training set are records with the property and class {true} that an adversary added as "
         f"{planted}"
     )
+
+
+def rounded_text(share: float, n_records: int) -> str:
+    """Return what rounding to whole records makes of a share, "" where that is hardly seen.
+
+    Args:
+        share: of the whole that was asked for.
+        n_records: that an audited model draws.
+
+    >>> rounded_text(0.01, 60), rounded_text(0.02, 1000)
+    ('Poison is rounded to whole records: 1 of 61 (1.64 %)', '')
+    """
+    added = n_added(share, n_records)
+    whole = n_records + added
+    if abs(added / whole - share) <= SEEN * share:
+        return ""
+    return f"Poison is rounded to whole records: {added:,} of {whole:,} ({100 * added / whole:.3g} %)"
 
 
 def _most_frequent(counts: NDArray[np.int64], planted: int | None) -> int:

@@ -106,20 +106,20 @@ def leaked_table(by_name: Mapping[str, Seeds]) -> StudyTable:
 
 
 def control_table_of(by_name: Mapping[str, Seeds]) -> StudyTable:
-    """Every attack on two worlds of one law, mean over seeds, two columns for each setting.
+    """Every attack on two worlds of one law, mean over seeds, a row for each setting.
 
     Args:
         by_name: settings with a control -> their seeds.
     """
-    rows = []
-    for attack in GRAPH_ATTACKS:
-        means = [control_mean(played, attack) for played in by_name.values()]
-        rows.append((attack, *(_round(mean.value) for mean in means)))
+    rows = [
+        (name, len(played), *(_round(control_mean(played, attack).value) for attack in GRAPH_ATTACKS))
+        for name, played in by_name.items()
+    ]
     return StudyTable(
-        title=f"Control: two worlds of one law, graphs drawn and models trained apart, {_seeds(by_name)}",
-        columns=("attack", *by_name),
+        title="Control: two worlds of one law, graphs drawn and models trained apart",
+        columns=("setting", "seeds", *GRAPH_ATTACKS),
         rows=tuple(rows),
-        notes=("with base graphs, both worlds are parts of the same ones.",),
+        notes=("accuracy, mean over seeds; with base graphs, both worlds are parts of the same ones.",),
     )
 
 

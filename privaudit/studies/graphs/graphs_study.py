@@ -12,7 +12,6 @@ from privaudit.studies.graphs.graph_tables import control_table_of, law_table, l
 from privaudit.studies.run_tasks import run_tasks
 from privaudit.studies.study import StudyOptions, StudyResult, StudyTable
 
-N_SEEDS, QUICK_SEEDS = 3, 1
 NOTES = (
     (
         "Means over seeds with 95 % t-intervals (+-). Graphs have 300 nodes: power-law graphs of 4 edges per node (clustering), and "
@@ -42,10 +41,9 @@ def study(options: StudyOptions, progress: ProgressHook | None = None) -> StudyR
     """
     cora = None if options.is_quick else load_cora(options.data_dir)
     settings = QUICK_SETTINGS if options.is_quick else (*(CORA_SETTINGS if cora else ()), *LAWS, *PROTOCOLS)
-    seeds = [1000 * options.seed + number for number in range(QUICK_SEEDS if options.is_quick else N_SEEDS)]
     played = run_tasks(
         partial(play_graphs, cora),
-        [GraphTurn(setting, seed) for setting in settings for seed in seeds],
+        [GraphTurn(one, 1000 * options.seed + number) for one in settings for number in range(one.n_seeds)],
         workers=options.workers,
         progress=progress,
         stage="worlds of graphs",
