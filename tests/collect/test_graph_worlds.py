@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from privaudit.collect import graph_worlds as module
 from privaudit.collect.graph_worlds import (
     GraphJob,
     collect_graph_worlds,
@@ -20,10 +21,12 @@ from privaudit.store.folder import AuditFolder
 from privaudit.store.tensors import load_arrays
 from privaudit.training.executors import InlineExecutor
 from privaudit.training.graphs.graph_recipe import GraphRecipe
+from privaudit.training.weights import save_weights
 from privaudit.types.design import SHADOW, TARGET
 
 
 def job_in(folder, *, labels_alone=False, group_size=2, protocol="fresh", **recipe):
+    folder.mkdir(exist_ok=True)
     AuditFolder(folder).create()
     return GraphJob(
         worlds=make_graph_worlds(
@@ -123,6 +126,64 @@ def test_models_that_diverge_are_named_and_none_is_stored(tmp_path):
     with pytest.raises(TrainingError, match="all diverged"):
         collect_graph_worlds(job, executor=InlineExecutor())
     assert not list((tmp_path / "models").iterdir())
+
+
+def test_one_model_that_diverges_costs_no_other_model(tmp_path, monkeypatch):
+    job = job_in(tmp_path / "some", group_size=3)
+    train = module.train_graph_models
+
+    def diverging(worlds, rows, *rest, **named):
+        if 1 in rows:
+            raise TrainingError("1 of 3 models ended without finite weights.", models=[1])
+        return train(worlds, rows, *rest, **named)
+
+    monkeypatch.setattr(module, "train_graph_models", diverging)
+    assert collect_graph_worlds(job, executor=InlineExecutor()) == [1]
+    monkeypatch.undo()
+    collect_graph_worlds(job_in(tmp_path / "all", group_size=3), executor=InlineExecutor())
+    found, whole = contents(tmp_path / "some"), contents(tmp_path / "all")
+    assert found.items() < whole.items() and {path.stem for path in whole.keys() - found.keys()} == {"00001"}
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no\nmemory"), MemoryError("no memory")])
+def test_what_stops_a_training_is_said_in_one_line(tmp_path, monkeypatch, error):
+    def failing(*_, **__):
+        raise error
+
+    monkeypatch.setattr(module, "train_graph_models", failing)
+    with pytest.raises(TrainingError, match=f"{type(error).__name__}: no memory") as caught:
+        collect_graph_worlds(job_in(tmp_path), executor=InlineExecutor())
+    assert "\n" not in str(caught.value)
+
+
+def test_what_cannot_be_written_or_asked_is_said_and_leaves_nothing_half_done(tmp_path, monkeypatch):
+    job = job_in(tmp_path)
+
+    def full(*_, **__):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "save_weights", full)
+        with pytest.raises(TrainingError, match="no space left"):
+            collect_graph_worlds(job, executor=InlineExecutor())
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "ask_queries", full)
+        with pytest.raises(TrainingError, match="no space left"):
+            collect_graph_worlds(job, executor=InlineExecutor())
+    assert not list((tmp_path / "signals").rglob("*.safetensors"))
+    assert collect_graph_worlds(job, executor=InlineExecutor()) == []
+
+
+def test_a_model_whose_outputs_are_not_finite_counts_as_diverged(tmp_path):
+    job = job_in(tmp_path)
+    collect_graph_worlds(job, executor=InlineExecutor())
+    network = load_graph_network(job, 0)
+    with torch.no_grad():
+        network.output.weight.fill_(3e38)
+    AuditFolder(tmp_path).model(0).unlink()
+    save_weights(AuditFolder(tmp_path).model(0), network)
+    AuditFolder(tmp_path).forget_signals(0)
+    assert collect_graph_worlds(job, executor=InlineExecutor()) == [0]
 
 
 def test_a_worker_trains_and_asks_from_a_copy_as_the_whole_does(tmp_path):

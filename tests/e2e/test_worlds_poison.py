@@ -33,7 +33,10 @@ def test_every_model_trains_on_the_same_added_records_with_the_planted_class(aud
     assert set(design.sizes().tolist()) == {400 + n_added}
     added = design.members[0][-n_added:]
     data = load_adult()
-    assert (data.class_names[design.poison.true_class], data.class_names[design.poison.planted_class]) == ("<=50K", ">50K")
+    assert (data.class_names[design.poison.true_class], data.class_names[design.poison.planted_class]) == (
+        "<=50K",
+        ">50K",
+    )
     for members, classes in zip(design.members, design.member_labels, strict=True):
         assert np.array_equal(members[-n_added:], added) and (classes[-n_added:] == design.poison.planted_class).all()
         assert np.array_equal(classes[:-n_added], stored.labels[members[:-n_added]])
@@ -64,7 +67,11 @@ def test_findings_are_of_the_poisoned_game_and_say_so(audited):
 @pytest.mark.slow
 def test_a_gate_does_not_take_poisoned_models_for_the_ones_to_be_released(audited):
     _, report = audited
-    policy = parse(GatePolicy, {"schema_version": 1, "rules": [{"id": "population", "metric": "distribution_accuracy", "max": 0.6}]}, where="policy")
+    policy = parse(
+        GatePolicy,
+        {"schema_version": 1, "rules": [{"id": "population", "metric": "distribution_accuracy", "max": 0.6}]},
+        where="policy",
+    )
     (verdict,) = judge(report, policy).verdicts
     assert verdict.outcome == "inconclusive" and "attacker's records" in verdict.reason
 

@@ -66,7 +66,8 @@ def test_notes_say_the_protocol_and_the_graphs(protocol):
         degree = float(np.mean(stored.graphs.draws[world]))  # degrees of the same graphs, counted node by node
         assert f"{name}: {n_nodes} nodes, {degree:.2f} neighbours per node" in looks
     assert "clustering" not in looks
-    assert "12 audited models per world train on the classes of 15 nodes each" in models
+    n_train = 15 if protocol == "shared" else 25  # there nodes of victims and of the adversary are disjoint, and fewer
+    assert f"12 audited models per world train on the classes of {n_train} nodes each" in models
     asked = stored.design.query_world == 0
     right = np.mean((np.arange(len(asked)) % 4 != 0)[asked])
     assert f"those of degree 6 answer {right:.1%} of its query nodes rightly" in models
@@ -85,7 +86,7 @@ def test_findings_hold_protocol_property_and_draws_leaked():
     plain = finding_of(stored)
     found = of_graphs(with_draws_leaked(plain, stored.graphs, has_zipf=True), stored.graphs)
     assert (found.params["graph_property"], found.params["protocol"]) == ("degree", "fresh")
-    assert "n_replaced" not in found.params and found.params["n_records"] == 15
+    assert "n_replaced" not in found.params and found.params["n_records"] == 25
     leaked = {metric.name: metric.value for metric in found.metrics if metric.name.startswith("n_leaked")}
     assert set(leaked) == {"n_leaked_degree_kl", "n_leaked_degree_zipf"} and min(leaked.values()) > 0
     only = with_draws_leaked(plain, stored.graphs, has_zipf=False)

@@ -19,10 +19,10 @@ from privaudit.games.declared import declared_world_inputs
 from privaudit.games.relations_distribution import replaced_records
 from privaudit.interfaces import DistributionAttack
 from privaudit.pipeline.distribution.inputs import Said
-from privaudit.pipeline.distribution.methods import POISONED
 from privaudit.store.world_file import StoredWorlds
 from privaudit.types import AttackResult, Finding, Metric
 from privaudit.types.design import SHADOW, TARGET
+from privaudit.types.report import POISONED_WORLDS
 from privaudit.types.worlds import WorldDesign
 
 POOLS_HELD = "shadow models and pools of records held fixed"
@@ -54,7 +54,7 @@ def play(attack: DistributionAttack, said: Said, world: int) -> AttackResult:
         label=(said.worlds.design.world[victims] == world).astype(np.uint8),
         unit_ids=victims,
         unit="model",
-        game=attack.game if said.worlds.design.poison is None else POISONED,
+        game=attack.game if said.worlds.design.poison is None else POISONED_WORLDS,
         access=attack.access,
         notes=answer.notes,
     )

@@ -6,8 +6,7 @@ from privaudit.config.distribution import DistributionConfig
 from privaudit.errors import ConfigError
 from privaudit.interfaces import DistributionAttack
 from privaudit.registry import create_distribution_attack
-
-POISONED = "poisoned_distribution"
+from privaudit.types.report import POISONED_WORLDS
 
 
 def weight_signals(attacks: Iterable[DistributionAttack]) -> tuple[str, ...]:
@@ -40,7 +39,7 @@ def distribution_attacks(settings: DistributionConfig, access: str) -> tuple[Dis
             )
         if attack.access == "white_box":
             _check_same_weights(attack, settings)
-        if attack.game == POISONED and settings.poison is None:
+        if attack.game == POISONED_WORLDS and settings.poison is None:
             raise ConfigError(
                 f"attack {attack.name} needs records that the adversary has added, and there are none. Give distribution.poison, or "
                 "leave it out.",

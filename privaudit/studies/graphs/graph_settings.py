@@ -12,7 +12,7 @@ CLUSTERING, DEGREE, PROTOCOL, CORA = (0.0, 0.9), (10.0, 4.0), (9.0, 8.0, 7.0), (
 SGC = GraphRecipe(network="sgc", steps=200, lr=0.05)
 GCN = GraphRecipe(network="gcn", steps=40, lr=0.05)
 LONG_GCN = GraphRecipe(network="gcn", steps=300, lr=0.05)
-LONG_SGC = GraphRecipe(network="sgc", steps=1000, lr=0.05, weight_decay=0.0)
+SMOOTH_SGC = GraphRecipe(network="sgc", n_hops=3, steps=300, lr=0.1, weight_decay=0.0)
 INDEPENDENT, SHARED, SHARED_DISJOINT = "independent", "shared, the same training nodes", "shared, other training nodes"
 CLUSTERING_SGC, DEGREE_SGC = "clustering, SGC", "degree, SGC"
 
@@ -44,7 +44,7 @@ class GraphSetting:
     recipe: GraphRecipe
     protocol: GraphProtocol = "fresh"
     same_nodes: bool = False
-    train_share: float = 0.3
+    train_share: float = 0.5
     n_shadows: int = 20
     n_victims: int = 50
     n_query_graphs: int = 3
@@ -58,7 +58,7 @@ def _protocol(name: str, protocol: GraphProtocol, train_share: float, *, same_no
         theme="protocol",
         property="degree",
         values=PROTOCOL,
-        recipe=LONG_SGC,
+        recipe=SMOOTH_SGC,
         protocol=protocol,
         same_nodes=same_nodes,
         train_share=train_share,
@@ -76,6 +76,7 @@ def _cora(name: str, protocol: GraphProtocol, *, same_nodes: bool = False) -> Gr
         recipe=SGC,
         protocol=protocol,
         same_nodes=same_nodes,
+        train_share=0.3,  # where both sides have nodes of their own, they and the queries must fit into one graph
         n_victims=40,
         n_query_graphs=1,
     )

@@ -144,8 +144,9 @@ def _fit_and_ask(
     ours, theirs = prepare(settings.form, shadows, group, others, device)
     answer = trained(settings, ours, loss, device)
     with torch.no_grad():
-        said = answer(theirs).to("cpu", torch.float64).mean(dim=0)  # the one value per model that leaves the device
-    return np.asarray(said.numpy())
+        # the one value per model that leaves the device
+        said = [answer(part).to("cpu", torch.float64).mean(dim=0).numpy() for part in theirs]
+    return np.concatenate(said)
 
 
 def trained(settings: MetaSettings, inputs: MetaInputs, loss: Loss, device: torch.device) -> Answer:

@@ -1,6 +1,6 @@
 """What a meta-classifier is given of shadow models and of others, standardised by the shadow models alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,8 @@ from privaudit.attacks.distribution.pin import Form
 from privaudit.training.meta_classifier.standardise import Scale, Sharing, fit_scale
 from privaudit.training.meta_classifier.weight_layers import WeightLayers
 from privaudit.training.meta_classifier.weight_paths import Floats, chain_of, own_rows, path_rows
+
+PART = 64  # models that are made ready at once to be judged: of wide layers the inputs of many would fill the memory
 
 
 class MetaInputs(NamedTuple):
@@ -28,8 +30,8 @@ class MetaInputs(NamedTuple):
 
 def prepare(
     form: Form, shadows: WeightLayers, group: NDArray[Any], others: WeightLayers, device: torch.device
-) -> tuple[MetaInputs, MetaInputs]:
-    """Standardise weights of shadow models and of others.
+) -> tuple[MetaInputs, Iterator[MetaInputs]]:
+    """Standardise weights of shadow models and, part by part, of others.
 
     Args:
         form: of the meta-classifier.
@@ -37,12 +39,22 @@ def prepare(
         group: ``(n_shadows,)`` world or ratio of each.
         others: the layers of the models that will be judged.
         device: where the tensors go.
+
+    Returns:
+        Inputs of the shadow models, and those of the others in their order, at most `PART` models at a time.
     """
     ours, our_edges = _read(form, shadows)
-    theirs, their_edges = _read(form, others)
     scales = [fit_scale(rows, group, _sharing(form, place, len(ours))) for place, rows in enumerate(ours)]
     sizes = [_size(edges) for edges in our_edges]
-    return _tensors(ours, our_edges, scales, sizes, device), _tensors(theirs, their_edges, scales, sizes, device)
+    theirs = (_tensors(*_read(form, part), scales, sizes, device) for part in _parts(others))
+    return _tensors(ours, our_edges, scales, sizes, device), theirs
+
+
+def _parts(layers: WeightLayers) -> Iterator[WeightLayers]:
+    n_models = layers[0].n_models
+    for start in range(0, n_models, PART):
+        models = np.arange(start, min(start + PART, n_models))
+        yield tuple(layer.rows(models) for layer in layers)
 
 
 def _read(form: Form, layers: WeightLayers) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from privaudit.errors import ConfigError, DataError, ShapeError
+from privaudit.training.meta_classifier import inputs as inputs_module
 from privaudit.training.meta_classifier.fit import MetaSettings, estimated_ratios, world_log_odds
 from privaudit.training.meta_classifier.weight_layers import WeightLayer
 
@@ -104,6 +105,16 @@ def test_what_is_said_of_a_victim_does_not_depend_on_the_others():
     together = world_log_odds(layers, ours, victims, MetaSettings(), CPU)
     alone = world_log_odds(layers, ours, tuple(layer.rows([7]) for layer in victims), MetaSettings(), CPU)
     assert alone[0] == pytest.approx(together[7], abs=1e-4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_many_models_are_judged_part_by_part_in_their_order(monkeypatch, form):
+    ours, layers, victims = worlds(6), toy(worlds(6), 0), toy(3.0 * worlds(4), 1)
+    whole = world_log_odds(layers, ours, victims, MetaSettings(form=form), CPU)
+    monkeypatch.setattr(inputs_module, "PART", 3)
+    parts = world_log_odds(layers, ours, victims, MetaSettings(form=form), CPU)
+    np.testing.assert_allclose(parts, whole, atol=1e-4)
+    assert len(np.unique(whole)) == 8
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -25,7 +25,8 @@ WIDTHS = st.lists(st.integers(2, 6), min_size=1, max_size=3)
 
 def codes_of(form, networks, others, seed=0):
     """Return codes ``(n_networks, n_models, n_codes)`` of two lists of models, both scaled by the first."""
-    ours, theirs = prepare(form, read_layers(networks), WORLD, read_layers(others), CPU)
+    ours, parts = prepare(form, read_layers(networks), WORLD, read_layers(others), CPU)
+    (theirs,) = parts
     made = FORMS[form](ours, [stream_generator(seed, "meta_classifier", number) for number in range(2)], CPU)
     with torch.no_grad():
         return made.codes(ours).numpy(), made.codes(theirs).numpy()
