@@ -47,7 +47,8 @@ def test_parts_of_one_base_graph_are_not_judged(policy, metric):
 
 
 @pytest.mark.parametrize(
-    ("protocol", "words"), [("fresh", "query graphs held fixed"), ("independent", "leave out how much other base graphs")]
+    ("protocol", "words"),
+    [("fresh", "query graphs held fixed"), ("independent", "leave out how much other base graphs")],
 )
 def test_graphs_of_other_protocols_are_judged(policy, protocol, words):
     found = verdict(policy, "distribution_accuracy", told(58, protocol=protocol))
