@@ -17,6 +17,8 @@ HIDDEN = (20, 8)  # the published layers
 N_FOLDS = 5
 N_STEPS = 200
 PENALTY = 1.0
+N_STARTS = 4
+COLLAPSED = 0.01  # a network whose answers to all shadow models lie within it has learned nothing
 
 
 def fit_and_ask(shadows: Floats, world: Integers, others: Floats, seed: int) -> Floats:
@@ -35,20 +37,40 @@ def fit_and_ask(shadows: Floats, world: Integers, others: Floats, seed: int) -> 
     Returns:
         ``(n_models,)`` in [0, 1]; 1/2 where all shadow models say the same.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPClassifier
-
     centre, scale = shadows.mean(axis=0), shadows.std(axis=0)
     kept = scale > 1e-9
     if not kept.any() or not len(others):
         return np.full(len(others), 0.5)
     ours, theirs = ((table[:, kept] - centre[kept]) / scale[kept] for table in (shadows, others))
     directions = _span(ours)
-    model = MLPClassifier(hidden_layer_sizes=HIDDEN, solver="lbfgs", alpha=PENALTY, max_iter=N_STEPS, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a bound on the time; the penalty is what stops it early
-        model.fit(ours @ directions, world)
+    model = _fitted(ours @ directions, world, seed)
     return np.asarray(model.predict_proba(theirs @ directions)[:, 1], dtype=np.float64)
+
+
+def _fitted(inputs: Floats, world: Integers, seed: int) -> Any:
+    """Train the network, from other first weights where all of them ended at 0.
+
+    Weights of 0 are a minimum of the penalised loss whatever the inputs say, and first weights near it fall into it.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    found = []
+    for start in range(N_STARTS):
+        model = MLPClassifier(
+            hidden_layer_sizes=HIDDEN,
+            solver="lbfgs",
+            alpha=PENALTY,
+            max_iter=N_STEPS,
+            random_state=(seed + start) % 2**32,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a bound on the time; the penalty is what stops it early
+            model.fit(inputs, world)
+        found.append(model)
+        if np.ptp(model.predict_proba(inputs)[:, 1]) > COLLAPSED:
+            break
+    return min(found, key=lambda one: float(one.loss_))
 
 
 def _span(table: Floats) -> Floats:
