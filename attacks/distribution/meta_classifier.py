@@ -65,7 +65,9 @@ def _fitted(inputs: Floats, world: Integers, seed: int) -> Any:
             random_state=(seed + start) % 2**32,
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a bound on the time; the penalty is what stops it early
+            warnings.simplefilter(
+                "ignore", ConvergenceWarning
+            )  # a bound on the time; the penalty is what stops it early
             model.fit(inputs, world)
         found.append(model)
         if np.ptp(model.predict_proba(inputs)[:, 1]) > COLLAPSED:

@@ -10,6 +10,7 @@ import numpy as np
 
 from privaudit.config import AuditConfig
 from privaudit.config.graph_training import NETWORKS
+from privaudit.config.params import MethodConfig
 from privaudit.config.reading import problems_of
 from privaudit.data.bundled import BUNDLED
 from privaudit.data.design import make_design
@@ -19,6 +20,7 @@ from privaudit.defenses.resampling import Resampling
 from privaudit.errors import ConfigError, PrivauditError
 from privaudit.pipeline.defend.arms import arms_of, defense_of, kind_of, with_adaptive_attacks
 from privaudit.pipeline.distribution.methods import distribution_attacks
+from privaudit.pipeline.distribution.weights import refuse_filter
 from privaudit.pipeline.primary import check_guesses, check_primary, make_methods
 from privaudit.registry import (
     create_attack,
@@ -80,11 +82,7 @@ def _method_checks(config: AuditConfig) -> Iterator[Check]:
         for method in config.distribution.attacks:
             yield partial(create_distribution_attack, method.name, method.params)
         if config.distribution.defense is not None:
-            yield partial(_check_defense, config.distribution.defense.name, config.distribution.defense.params)
-
-
-def _check_defense(name: str, params: Mapping[str, Any]) -> None:
-    create_defense(name, {"size": "varying", **params} if name == Resampling.name else params)  # worlds give the size
+            yield partial(_made, config.distribution.defense.name, config.distribution.defense.params)
 
 
 def _check_output(name: str, params: Mapping[str, Any]) -> None:
@@ -97,10 +95,22 @@ def _check_output(name: str, params: Mapping[str, Any]) -> None:
 def _design_checks(config: AuditConfig) -> Iterator[Check]:
     if config.distribution is not None:
         yield partial(distribution_attacks, config.distribution, config.access)
+        if config.distribution.defense is not None:
+            yield partial(_check_filter, config.access, config.distribution.defense)
     if config.kind == "membership":
         yield partial(_check_membership, config)
     if config.defenses:
         yield partial(_check_arms, config)
+
+
+def _made(name: str, params: Mapping[str, Any]) -> object:
+    by_worlds = {"size": "varying"} if name == Resampling.name else {}
+    return create_defense(name, {**by_worlds, **params})
+
+
+def _check_filter(access: str, defense: MethodConfig) -> None:
+    if kind_of(_made(defense.name, defense.params)) == "output":
+        refuse_filter(access, "distribution.defense")
 
 
 def _check_arms(config: AuditConfig) -> None:

@@ -17,6 +17,7 @@ HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.
 GOOD_CONFIG = {"recipe": {"epochs": 3, "batch_size": 8}, "model": {"build": "mlp"}, "data": {"source": "adult"}}
 RULE = {"id": "advantage", "metric": "auc", "max": 0.6}
 WORLDS = {"ratios": [0.2, 0.5], "property": {"group": "sex", "value": "Female"}}
+WHITE_BOX = {"kind": "distribution", "access": "white_box"}
 
 
 @pytest.fixture
@@ -87,6 +88,14 @@ def test_faultless_files_are_named_by_their_kind(lint, command):
         ({"defenses": [{"name": "label_noise", "share": 0.1}]}, ["label_noise", "distribution"]),
         ({"output": {"name": "dp_sgd", "noise_multiplier": 1}}, ["output", "dp_sgd changes no answers"]),
         ({"kind": "distribution", "access": "label", "distribution": {**WORLDS, "attacks": ["kl"]}}, ["needs scores"]),
+        (
+            {**WHITE_BOX, "distribution": {**WORLDS, "defense": {"name": "top_k", "k": 1}}},
+            ["does not protect", "distribution.defense"],
+        ),
+        (
+            {**WHITE_BOX, "distribution": WORLDS, "defenses": [{"name": "top_k", "k": 1}]},
+            ["does not protect", "defenses.top_k"],
+        ),
     ],
     ids=lambda value: json.dumps(value)[:60],
 )
@@ -106,6 +115,7 @@ def test_what_is_wrong_in_a_config(lint, write, changes, words):
         {"data": {"source": "target.py:imported"}, "model": {"build": "target.py:assigned"}},
         {"model": {"build": "anything.py:whatever"}},
         {"kind": "distribution", "distribution": {**WORLDS, "defense": {"name": "resampling"}}},
+        {**WHITE_BOX, "distribution": {**WORLDS, "defense": {"name": "resampling"}, "poison": {"share": 0.1}}},
         {"kind": "canaries", "recipe": {"epochs": 3, "batch_size": 8, "dp": {"noise_multiplier": 1.0}}},
         {"access": "label"},
         {"attacks": ["augmentation", "quantile"], "primary": {"attack": "quantile"}},

@@ -44,7 +44,7 @@ def stochastic_block(
         raise ConfigError(
             f"{n_nodes} nodes in {n_blocks} blocks have too few pairs for a mean degree of {degree:g} with {within:g} of the edges "
             "inside blocks. Take more nodes, or a lower degree.",
-            key="degree",
+            key="distribution.graphs.values",
         )
     kept = rng.random(len(first)) < chances[is_inside.astype(np.int64)]
     return Graph(n_nodes=n_nodes, edges=np.column_stack([first[kept], second[kept]])), block
@@ -104,5 +104,8 @@ def check_degree(degree: float, n_nodes: int) -> float:
         ConfigError: if they cannot.
     """
     if not 0.0 < degree <= n_nodes - 1:
-        raise ConfigError(f"a mean degree of {n_nodes} nodes lies in (0, {n_nodes - 1}]; got {degree:g}.", key="degree")
+        raise ConfigError(
+            f"a mean degree of {n_nodes} nodes lies in (0, {n_nodes - 1}]; got {degree:g}.",
+            key="distribution.graphs.values",
+        )
     return float(degree)

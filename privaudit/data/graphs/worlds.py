@@ -84,10 +84,7 @@ def make_graph_worlds(
     """
     laws = tuple(float(value) for value in values)
     _check_protocol(property, protocol, generator, base is not None, n_nodes)
-    if dropped is not None and protocol == "fresh":
-        raise ConfigError("dropped means nothing with protocol fresh. Remove it.", key=f"{KEY}.dropped")
-    if same_nodes and protocol != "shared":
-        raise ConfigError(f"same_nodes means nothing with protocol {protocol}. Remove it.", key=f"{KEY}.same_nodes")
+    _check_options(protocol, dropped, same_nodes)
     _check_values(laws, property, has_control)
     _check_counts(n_shadows=n_shadows, n_victims=n_victims, n_query_graphs=n_query_graphs, n_queries=n_queries)
     size = _check_size(N_NODES if n_nodes is None else n_nodes)
@@ -96,12 +93,7 @@ def make_graph_worlds(
         source = fresh_source(generator, property, size)
     else:
         lacking = check_dropped(DROPPED if dropped is None else dropped)
-        n_bases = 2 if protocol == "independent" else 1
-        if base is not None:
-            bases = _cut(GraphData(*base), n_bases, seed)
-        else:
-            assert generator is not None
-            bases = generated_bases(generator, max(laws), size, n_bases, dropped=lacking, seed=seed)
+        bases = _bases(base, generator, max(laws), size, 2 if protocol == "independent" else 1, lacking, seed)
         source = base_source(*bases, dropped=lacking, same_nodes=same_nodes, seed=seed)
     plan = GraphPlan(
         values=laws,
@@ -114,6 +106,22 @@ def make_graph_worlds(
         seed=seed,
     )
     return lay_out_graphs(plan, source)
+
+
+def _bases(
+    base: tuple[Graph, NDArray[np.float32], NDArray[np.int64]] | None,
+    generator: str | None,
+    degree: float,
+    n_nodes: int,
+    n_bases: int,
+    dropped: float,
+    seed: int,
+) -> list[GraphData]:
+    """Cut a base graph that is given, or draw as many as are wanted."""
+    if base is not None:
+        return _cut(GraphData(*base), n_bases, seed)
+    assert generator is not None
+    return generated_bases(generator, degree, n_nodes, n_bases, dropped=dropped, seed=seed)
 
 
 def _cut(base: GraphData, n_bases: int, seed: int) -> list[GraphData]:
@@ -162,6 +170,13 @@ def _check_size(n_nodes: int) -> int:
     if n_nodes < FEWEST_NODES:
         raise ConfigError(f"n_nodes must be at least {FEWEST_NODES}; got {n_nodes}.", key=f"{KEY}.n_nodes")
     return n_nodes
+
+
+def _check_options(protocol: str, dropped: float | None, same_nodes: bool) -> None:
+    if dropped is not None and protocol == "fresh":
+        raise ConfigError("dropped means nothing with protocol fresh. Remove it.", key=f"{KEY}.dropped")
+    if same_nodes and protocol != "shared":
+        raise ConfigError(f"same_nodes means nothing with protocol {protocol}. Remove it.", key=f"{KEY}.same_nodes")
 
 
 def _check_protocol(property: str, protocol: str, generator: str | None, has_base: bool, n_nodes: int | None) -> None:

@@ -13,6 +13,7 @@ from privaudit.config.params import MethodConfig
 from privaudit.defenses.base import OutputDefense, RecipeDefense
 from privaudit.defenses.resampling import Resampling
 from privaudit.errors import ConfigError, UnsupportedError
+from privaudit.pipeline.distribution.weights import refuse_filter
 from privaudit.registry import create_defense
 
 ArmKind = Literal["none", "training", "output", "data"]
@@ -54,7 +55,7 @@ def arms_of(config: AuditConfig) -> tuple[Arm, ...]:
         config: with ``defenses``.
 
     Raises:
-        ConfigError: if a defense or a parameter of it is unknown, or two arms have one id.
+        ConfigError: if a defense or a parameter of it is unknown, two arms have one id, or a filter stands before weights.
         UnsupportedError: if a defense cannot serve this kind of audit.
     """
     ids = [PLAIN, *(defense.arm for defense in config.defenses)]
@@ -89,6 +90,8 @@ def _arm(config: AuditConfig, defense: DefenseConfig, folder: Path) -> Arm:
         with _naming(defense):
             content["recipe"] = built.change(content["recipe"])
     else:
+        if kind == "output":
+            refuse_filter(config.access, f"defenses.{defense.arm}")
         _answer_or_treat(content, config, defense, kind)
     return Arm(
         id=defense.arm,

@@ -37,19 +37,31 @@ def check_weights(config: AuditConfig, build: Callable[[], "nn.Module"], *, has_
         ConfigError: if a defense changes answers while weights are handed out.
         UnsupportedError: if a layer cannot be read.
     """
-    if config.access != "white_box":
-        return
     if has_filter:
-        raise ConfigError(
-            "access: white_box hands out the weights, which a defense of the answers does not protect. Remove distribution.defense, "
-            "or set access: score.",
-            key="distribution.defense",
-        )
-    if not weight_attacks(config):
+        refuse_filter(config.access, "distribution.defense")
+    if config.access != "white_box" or not weight_attacks(config):
         return
     from privaudit.training.meta_classifier.weight_layers import check_layers
 
     check_layers(build())
+
+
+def refuse_filter(access: str, key: str) -> None:
+    """Refuse a defense that changes answers where the weights themselves are handed out.
+
+    Args:
+        access: what models give.
+        key: of the config, under which the defense stands.
+
+    Raises:
+        ConfigError: if the access is ``white_box``.
+    """
+    if access == "white_box":
+        raise ConfigError(
+            f"access: white_box hands out the weights, which a defense of the answers does not protect. Remove it from {key}, or set "
+            "access: score.",
+            key=key,
+        )
 
 
 def collect_weights(
