@@ -7,7 +7,7 @@ from privaudit.training.graphs.graph_recipe import GraphRecipe
 from privaudit.types.graphs import GraphProperty, GraphProtocol
 
 Theme = Literal["law", "protocol", "cora"]
-N_NODES, LARGE_SHARE = 300, 0.7  # share: of a base graph's nodes, where victims and adversary train on the same ones
+N_NODES, LARGE_SHARE = 300, 0.78  # share: of a base graph's nodes, where victims and adversary train on the same ones
 CLUSTERING, DEGREE, PROTOCOL, CORA = (0.0, 0.9), (10.0, 4.0), (9.0, 8.0, 7.0), (1.6, 1.3, 1.0)
 SGC = GraphRecipe(network="sgc", steps=200, lr=0.05)
 GCN = GraphRecipe(network="gcn", steps=40, lr=0.05)

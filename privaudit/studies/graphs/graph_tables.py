@@ -17,7 +17,7 @@ LEAKED = (KL, GAUSS, PIN)
 Seeds = Sequence[GraphPlayed]
 LABELS = {
     "fresh": "a fresh graph per model: about the law",
-    "independent": "two base graphs: about the law",
+    "independent": "two base graphs: about the law as far as two graphs show it",
     "shared": "INFLATED: partly the shared base graph itself",
 }
 

@@ -195,7 +195,7 @@ def test_a_fixed_number_of_queries_per_world():
         ({"values": (6.0, float("nan"))}, "values"),
         ({"values": (6.0, float("inf")), "protocol": "shared"}, "values"),
         ({**CLUSTERING, "values": (0.0, 1.1)}, "values"),
-        ({"values": (6.0, 100.0)}, "degree"),
+        ({"values": (6.0, 100.0)}, "values"),
         ({"values": (6.0, 100.0), "protocol": "shared"}, ""),
         ({"property": "diameter"}, "property"),
         ({"property": "clustering"}, "generator"),
