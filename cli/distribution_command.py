@@ -40,6 +40,9 @@ def command(config: str, accept_versions: bool, output_format: str, quiet: bool,
     distribution:
       graphs: {property: clustering, values: [0.0, 0.9]}
 
+    access: white_box hands out the weights as well, distribution.poison adds an
+    attacker's records (docs/distribution.md, docs/graphs.md).
+
     An interrupted audit goes on from what its folder holds.
     """
     from privaudit.cli.settings import with_flags

@@ -9,6 +9,7 @@ from privaudit.config.reading import StrictModel
 GENERATORS = {"degree": "stochastic_block", "clustering": "power_law_cluster"}  # where none is named
 TRAIN_SHARE, DISJOINT_SHARE = 0.5, 0.3  # disjoint nodes of one graph and nodes for queries must all fit
 N_NODES = 300  # of each generated graph, where no number is given
+LARGEST = 10_000  # of each generated graph: block graphs look at every pair of nodes
 
 
 class GraphsConfig(StrictModel):
@@ -22,7 +23,7 @@ class GraphsConfig(StrictModel):
         protocol: ``fresh`` (every model has a graph of its own), ``independent`` (the adversary's graphs are parts of one base
             graph, the audited models' parts of another) or ``shared`` (all are parts of one base graph: what is found is
             partly that graph itself).
-        n_nodes: nodes of each generated graph.
+        n_nodes: nodes of each generated graph, 10 to 10,000.
         train_share: share of a graph's nodes (or of a base graph's) whose classes a model is trained on; by default 0.5, and 0.3
             where audited models and the adversary's are trained on disjoint nodes of one base graph.
         same_nodes: with protocol ``shared``: let audited models and the adversary's be trained on the same nodes, which tells the
@@ -36,7 +37,7 @@ class GraphsConfig(StrictModel):
     generator: Literal["stochastic_block", "power_law_cluster"] | None = None
     file: str | None = None
     protocol: Literal["fresh", "independent", "shared"] = "fresh"
-    n_nodes: Annotated[int, Field(ge=10)] | None = None
+    n_nodes: Annotated[int, Field(ge=10, le=LARGEST)] | None = None
     train_share: Annotated[float, Field(gt=0.0, lt=1.0)] = TRAIN_SHARE
     same_nodes: bool = False
     n_query_graphs: Annotated[int, Field(ge=1)] = 4
@@ -86,6 +87,15 @@ class GraphsConfig(StrictModel):
             raise ValueError(f"protocol {self.protocol} removes edges, which sets degrees alone; set protocol: fresh")
         if self.zipf and self.property != "degree":
             raise ValueError("zipf is a law of degrees; remove it, or set property: degree")
+        return self
+
+    @model_validator(mode="after")
+    def _degrees_fit_the_nodes(self) -> "GraphsConfig":
+        if self.property == "degree" and self.n_nodes is not None and max(self.values) > self.n_nodes - 1:
+            raise ValueError(
+                f"a node of {self.n_nodes} has {self.n_nodes - 1} neighbours at most, and values has {max(self.values):g}; raise n_nodes, "
+                "or lower it"
+            )
         return self
 
     @model_validator(mode="after")

@@ -24,8 +24,8 @@ POISONED = (
     "audit the same without distribution.poison"
 )
 ONE_GRAPH = (
-    "all graphs are parts of one base graph (protocol: shared), which inflates these accuracies; audit with protocol: independent or "
-    "fresh"
+    "all graphs are parts of one base graph (protocol: shared), which inflates these accuracies; audit with protocol: "
+    "independent, or fresh where graphs are drawn"
 )
 
 
@@ -65,7 +65,7 @@ def leaked_intervals(report: AuditReport, confidence: float) -> list[LookedAt] |
     by_id = {finding.id: finding for finding in _worlds_told_apart(report)}
     without = [one.finding for one in found if not all(_is_ratio(by_id[one.finding], name) for name in RATIOS)]
     if without:
-        return f"the worlds of {', '.join(without)} differ in something that is no ratio of a property"
+        return f"the worlds of {', '.join(without)} differ in something that is no ratio of a property; limit distribution_accuracy"
     return [_draws(by_id[one.finding], one) for one in found]
 
 

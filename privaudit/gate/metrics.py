@@ -16,7 +16,9 @@ from privaudit.gate.measured import LookedAt, Measured, widest
 from privaudit.types import AuditReport, Finding, Metric, RocCurve
 
 DESCRIPTIVE = "The interval is descriptive: records of one model are not independent trials."
-OF_WORLDS_ALONE = " of attacks on members (it is about worlds: a rule on distribution_accuracy judges it, docs/gate.md)"
+OF_WORLDS_ALONE = (
+    " of attacks on members (it is about worlds, which rules on distribution_accuracy look at; docs/gate.md)"
+)
 OF_WORLDS = {"distribution_accuracy": accuracy_intervals, "n_leaked": leaked_intervals}
 
 

@@ -8,6 +8,7 @@ from privaudit.types.report import ONE_BASE_GRAPH, POISONED_WORLDS, SectionKind
 
 TOLD_APART = ("distribution_inference", POISONED_WORLDS)
 RATIO = "ratio_regression"
+OF_WORLDS_ALONE = {"distribution", "games"}  # sections
 INFLATED = "inflated: one base graph"
 GRAPH_PROPERTIES = {"degree": "mean degree", "clustering": "clustering"}
 
@@ -85,6 +86,12 @@ def labelled(text: str, report: AuditReport, kind: SectionKind = "distribution")
     """Return a title or the start of a sentence with the label of the report's worlds behind it, in brackets."""
     label = world_label(report, kind)
     return f"{text} ({label})" if label else text
+
+
+def audit_name(report: AuditReport) -> str:
+    """Return what was audited, with the label of the report's worlds where it is about nothing else."""
+    name = report.subject.name
+    return labelled(name, report) if {section.kind for section in report.sections} <= OF_WORLDS_ALONE else name
 
 
 def _poison(findings: Iterable[Finding]) -> str:

@@ -70,6 +70,25 @@ def world_words(report: AuditReport) -> str:
     )
 
 
+def draws_words(report: AuditReport) -> str:
+    """Return what the columns of draws leaked count; "" without a distribution audit."""
+    findings = distribution_findings(report)
+    if not findings:
+        return ""
+    measured = {metric.name for finding in findings for metric in finding.metrics}
+    nodes = next((words for name, words in DRAWS.items() if name in measured and is_of_graphs(report)), "")
+    if not nodes:
+        return (
+            "Draws leaked: how many records drawn at random would tell the two worlds apart as well. "
+            '"Exact" inverts the best possible guess; "as published" inverts an upper bound on it and is a smaller number.'
+        )
+    published = '; "as published" is for Zipf laws fitted to the degrees' if "n_leaked_degree_zipf" in measured else ""
+    return (
+        f'Leaked: how many {nodes} would tell the two worlds apart as well, if they were drawn independently. "By divergence" is a '
+        f"lower bound, from histograms{published}."
+    )
+
+
 def distribution_sentences(report: AuditReport) -> tuple[str, ...]:
     """Return in plain sentences what the models say about the population; none without a distribution audit."""
     findings = [finding for finding in distribution_findings(report) if _has_interval(finding)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from privaudit.report import tables
 from privaudit.report.checks import checks_of, numbers_text
 from privaudit.report.defense_tables import defense_attack_table, defense_notes, defense_table
-from privaudit.report.distribution_labels import labelled
+from privaudit.report.distribution_labels import audit_name, labelled
 from privaudit.report.distribution_tables import control_table_of_worlds, distribution_table, ratio_table
 from privaudit.report.games_table import games_table
 from privaudit.report.inert import inert, inert_within
@@ -52,7 +52,7 @@ def render_markdown(report: AuditReport, result: GateResult | None = None) -> st
     """
     parts = [
         *gate_parts(report, result),
-        f"### Privacy audit: {inert_within(report.subject.name)}",
+        f"### Privacy audit: {inert_within(audit_name(report))}",
         *answer_parts(report),
         *map(inert, _poisoned_notes(report)),
         *leak_parts(report),
@@ -81,7 +81,7 @@ def gate_parts(report: AuditReport, result: GateResult | None) -> tuple[str, ...
     shown = table if any(check.excuse for check in checks) else tables.columns(table, table.head[:-1])
     word = GATE_WORDS.get(result.outcome, result.outcome)
     return (
-        f"### Privacy gate {inert_within(word)}: {inert_within(report.subject.name)}",
+        f"### Privacy gate {inert_within(word)}: {inert_within(audit_name(report))}",
         f"**{inert_within(result.reason)}**" if result.reason else "",
         table_text(shown, most_rows=len(rows)),
     )

@@ -8,8 +8,8 @@ from privaudit.report.axis_rows import left_out
 from privaudit.report.canary_words import control_words, interval_words, verdict_rests_on
 from privaudit.report.defense_figure import defense_caption
 from privaudit.report.defense_tables import arm_title, arms_of, defense_notes
-from privaudit.report.distribution_labels import labelled
-from privaudit.report.distribution_sentences import outcome_of_worlds, pairs_sentence, world_words
+from privaudit.report.distribution_labels import audit_name, labelled
+from privaudit.report.distribution_sentences import draws_words, outcome_of_worlds, pairs_sentence, world_words
 from privaudit.report.figures import roc_caption, roc_findings
 from privaudit.report.histogram_figure import HISTOGRAM_CAPTION
 from privaudit.report.methods import method_notes
@@ -31,7 +31,7 @@ def words_of(report: AuditReport) -> dict[str, Any]:
     """
     verdict = report.claim_verdict()
     return {
-        "name": report.subject.name,
+        "name": audit_name(report),
         "outcome": verdict.outcome if verdict and verdict.outcome in OUTCOMES else "none",
         "badge": _badge(report),
         "headline": headline(report),
@@ -50,6 +50,7 @@ def words_of(report: AuditReport) -> dict[str, Any]:
         "worlds_are": pairs_sentence(report),
         "worlds_label": labelled("", report),
         "a_world": world_words(report),
+        "draws_are": draws_words(report),
         "defense_caption": defense_caption(report),
         "histogram_caption": HISTOGRAM_CAPTION,
         "control_is": control_words(report),

@@ -125,12 +125,15 @@ def check_same(
     """
     # another seed draws other records, other worlds of graphs are other graphs, and other records take other coins: the cause
     # comes first
-    draws_data = any(stored.design.get(name) != wanted.design.get(name) for name in ("seed", "graphs"))
+    draws_data = any(stored.design.get(name) != wanted.design.get(name) for name in ("kind", "seed", "graphs"))
     first = ("design", "data") if draws_data else ("data", "design")
     for part in (*first, "recipe", "versions"):
         if part == "versions" and accept_versions:
             continue
         changes = list(differences(getattr(stored, part), getattr(wanted, part), part))
+        changes.sort(
+            key=lambda change: not change.startswith("design.kind:")
+        )  # another kind of audit explains the rest
         if changes:
             shown = "; ".join(changes[:4]) + ("; ..." if len(changes) > 4 else "")
             more = " (or --accept-versions to use them as they are)" if part == "versions" else ""

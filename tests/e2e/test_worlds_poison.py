@@ -57,6 +57,9 @@ def test_findings_are_of_the_poisoned_game_and_say_so(audited):
     found = told(report)
     assert list(found) == ["kl-1", "snap-1", "kl-control", "snap-control"]
     assert {finding.game for finding in found.values()} == {"poisoned_distribution"}
+    assert not any({"game", "name", "access"} & set(finding.params) for finding in found.values())  # one game alone
+    title = "Distribution inference with records added by the attacker: sex = Female"
+    assert report.sections[0].title == title
     assert found["snap-1"].params["poison"] == {"share": 0.05, "true_class": 0, "planted_class": 1}
     assert metric(found["snap-1"], "accuracy").value >= 0.7  # 10 % against 50 %, 5 % poison
     text = render_markdown(report)

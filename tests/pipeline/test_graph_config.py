@@ -69,6 +69,8 @@ REFUSED = [
     (({"protocol": "same"},), {}, "distribution.graphs.protocol"),
     (({"protocl": "fresh"},), {}, "Did you mean protocol"),
     (({"file": "mine.npz"},), {}, "protocol fresh draws a graph for every model"),
+    (({"n_nodes": 10, "values": [10, 4]},), {}, "10 has 9 neighbours at most, and values has 10; raise n_nodes"),
+    (({"n_nodes": 10_001},), {}, "less than or equal to 10000"),
     (({"file": "mine.npz", "protocol": "shared", "n_nodes": 50},), {}, "n_nodes is for graphs that are drawn"),
     (({"file": "mine.npz", "protocol": "shared", "generator": "stochastic_block"},), {}, "generator is for graphs"),
     (({"property": "clustering", "values": [0.0, 0.9], "protocol": "shared"},), {}, "set protocol: fresh"),

@@ -158,3 +158,15 @@ def test_a_folder_that_lacks_added_models_gives_no_report(audit, monkeypatch):
     with pytest.raises(StoreError, match="signals of 4 of 10 models are missing"):
         analyse(out)
     assert not read_manifest(out / "manifest.json").is_reported
+
+
+def test_a_folder_of_worlds_is_none_of_members(tmp_path):
+    design = make_design(
+        kind="paired", n_models=8, n_records=40, targets=[0], population=0.2, seed=0, record_codes=range(40)
+    )
+    wanted = Manifest(data={}, recipe={"variants": [{}]}, design=design_settings(design, population=0.2), versions={})
+    worlds = Manifest(data={}, recipe={"variants": [{}]}, design={"kind": "distribution", "seed": 0}, versions={})
+    with pytest.raises(
+        StoreVersionError, match=r'another audit: design.kind: "distribution" -> "paired";.* choose another'
+    ):
+        check_stored(worlds, wanted, design, tmp_path)

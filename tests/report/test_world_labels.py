@@ -11,8 +11,13 @@ from privaudit.report.card import render_card
 from privaudit.report.defense_figure import defense_figure
 from privaudit.report.defense_tables import defense_attack_table, defense_table
 from privaudit.report.distribution_figure import distribution_figure
-from privaudit.report.distribution_labels import labelled, world_label
-from privaudit.report.distribution_sentences import distribution_sentences, pairs_sentence, world_words
+from privaudit.report.distribution_labels import audit_name, labelled, world_label
+from privaudit.report.distribution_sentences import (
+    distribution_sentences,
+    draws_words,
+    pairs_sentence,
+    world_words,
+)
 from privaudit.report.distribution_tables import distribution_table
 from privaudit.report.first_screen import first_screen
 from privaudit.report.html import render_html
@@ -92,6 +97,16 @@ def test_every_format_says_that_one_base_graph_inflates(name):
     assert "inflated: one base graph" in FORMATS[name](graphs("shared"))
     for protocol in ("fresh", "independent"):
         assert "inflated" not in FORMATS[name](graphs(protocol))
+
+
+def test_the_name_of_an_audit_is_labelled_where_it_is_about_worlds_alone():
+    both = poisoned()
+    both = dataclasses.replace(both, sections=(*both.sections, Section(kind="mia", title="", findings=())))
+    for report, label in ((poisoned(), " (with 2 % poison)"), (graphs("shared"), " (inflated: one base graph)")):
+        assert audit_name(report) == f"m{label}"
+        assert f"<title>Privacy audit: m{label}</title>" in render_html(report)
+        assert f"### Privacy audit: m{label}" in render_markdown(report).replace("\\", "")
+    assert audit_name(both) == audit_name(graphs("fresh")) == "m"  # members were audited without poison
 
 
 def test_every_table_of_worlds_is_titled_with_the_label():
@@ -223,6 +238,15 @@ def test_worlds_of_graphs_are_no_ratios_of_records():
     assert all("a law that graphs are drawn by" in text and "ratio" not in text for text in said.values())
     assert "a graph of its own" in said["fresh"] and "not about other base graphs" in said["independent"]
     assert "here one ratio" in world_words(report_of(finding())) and world_words(report_of()) == ""
+
+
+def test_the_page_says_what_is_counted_where_worlds_are_graphs():
+    of_records, zipf = '"Exact" inverts', "Zipf laws"
+    assert of_records in draws_words(report_of(finding())) and draws_words(report_of()) == ""
+    for name, nodes in (("degree", "nodes with their degrees"), ("clustering", "clustering coefficients")):
+        page = render_html(graphs(name=name))
+        assert nodes in page and of_records not in page.replace("&#34;", '"') and zipf not in page
+    assert zipf in draws_words(graphs(leaked=("n_leaked_degree_kl", "n_leaked_degree_zipf")))
 
 
 def test_who_sees_weights_is_said_in_words():

@@ -37,17 +37,15 @@ def read_graph_file(path: Path) -> GraphData:
     arrays = read_arrays(path)
     check_there(path, ("edges", "y", "features"), arrays)
     labels = _classes(path, arrays["y"])
-    return GraphData(
-        _graph(path, arrays["edges"], len(labels)),
-        _features(path, arrays["features"], arrays.get("n_features"), len(labels)),
-        labels,
-    )
+    features = _features(path, arrays["features"], arrays.get("n_features"), len(labels))  # a short y shows here
+    return GraphData(_graph(path, arrays["edges"], len(labels)), features, labels)
 
 
 def _classes(path: Path, classes: NDArray[Any]) -> NDArray[np.int64]:
     if classes.ndim != 1 or not 0 < len(classes) <= LARGEST or classes.dtype.kind not in "iu":
         raise DataError(
-            f"{path}: y must be the whole-number classes of 1 to {LARGEST} nodes; got {classes.dtype} of shape {classes.shape}."
+            f"{path}: y must be the whole-number classes of 1 to {LARGEST} nodes; got {classes.dtype} of shape {classes.shape}. "
+            "Number them 0, 1, ...."
         )
     present = np.unique(classes)
     if len(present) < 2 or not np.array_equal(present, np.arange(len(present))):
@@ -61,11 +59,13 @@ def _classes(path: Path, classes: NDArray[Any]) -> NDArray[np.int64]:
 def _graph(path: Path, edges: NDArray[Any], n_nodes: int) -> Graph:
     if edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "iu" or not len(edges):
         raise DataError(
-            f"{path}: edges must be (n_edges, 2) whole numbers, one edge at least; got {edges.dtype} of shape {edges.shape}."
+            f"{path}: edges must be (n_edges, 2) whole numbers, one edge at least; got {edges.dtype} of shape {edges.shape}. "
+            "Write pairs of rows of y, as int64."
         )
     if not 0 <= int(edges.min()) <= int(edges.max()) < n_nodes:
         raise DataError(
-            f"{path}: edges must join the nodes 0..{n_nodes - 1} (y has {n_nodes}); got {edges.min()}..{edges.max()}."
+            f"{path}: edges must join the nodes 0..{n_nodes - 1} (y has {n_nodes}); got {edges.min()}..{edges.max()}. Number "
+            "nodes by their rows, from 0."
         )
     unique = unique_edges(edges)
     if not len(unique):

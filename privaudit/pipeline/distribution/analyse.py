@@ -22,11 +22,12 @@ from privaudit.pipeline.distribution.findings import (
     stays_with_guessing,
 )
 from privaudit.pipeline.distribution.graphs.findings import of_graphs, with_draws_leaked
-from privaudit.pipeline.distribution.graphs.notes import PROPERTIES, graph_notes
+from privaudit.pipeline.distribution.graphs.notes import graph_notes
 from privaudit.pipeline.distribution.inputs import Said, read_said
 from privaudit.pipeline.distribution.methods import distribution_attacks, weight_signals
 from privaudit.pipeline.distribution.poisoned import rounded_text
 from privaudit.pipeline.distribution.ratios import ratio_finding
+from privaudit.pipeline.distribution.titles import section_title
 from privaudit.pipeline.distribution.worlds import property_name
 from privaudit.pipeline.findings import claim_finding
 from privaudit.pipeline.stored import stored_claim, stored_config
@@ -108,9 +109,6 @@ def distribution_sections(out: Path, *, changes: AuditConfig | None = None) -> l
     check_draws(folder.worlds, stored, str(manifest.design["draws"]))
     attacks = distribution_attacks(settings, config.access)
     said = read_said(folder, stored, has_scores=config.access != "label", of_weights=weight_signals(attacks))
-    name = "" if settings.property is None else f": {property_name(settings.property)}"
-    if stored.graphs is not None:
-        name = f": {PROPERTIES[stored.graphs.property]}"
     on_worlds = [attack for attack in attacks if attack.answers == "world"]
     controls = _control_findings(said, on_worlds, config.confidence)
     notes = (
@@ -121,8 +119,7 @@ def distribution_sections(out: Path, *, changes: AuditConfig | None = None) -> l
         *manifest.remarks,
     )
     told = _told_apart(said, attacks, settings, confidence=config.confidence)
-    title = f"Distribution inference{name}"
-    sections = [Section(kind="distribution", title=title, findings=tuple(told), notes=notes)]
+    sections = [Section(kind="distribution", title=section_title(settings, stored), findings=tuple(told), notes=notes)]
     if controls:
         sections += [Section(kind="distribution", title="Control: two worlds that are the same", findings=controls)]
     return sections

@@ -1,6 +1,6 @@
 """From what models of two worlds said to the findings of a report."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,8 +62,9 @@ def play(attack: DistributionAttack, said: Said, world: int) -> AttackResult:
 
 def params_of(attack: DistributionAttack) -> dict[str, Any]:
     """Return an attack's parameters as JSON-able values."""
-    names = getattr(attack, "__dataclass_fields__", {})
-    return {name: getattr(attack, name) for name, field in names.items() if field.init}
+    if not is_dataclass(attack):
+        return {}
+    return {field.name: getattr(attack, field.name) for field in fields(attack) if field.init}
 
 
 def comparison_finding(result: AttackResult, stored: StoredWorlds, world: int, *, confidence: float) -> Finding:

@@ -59,12 +59,12 @@ def gain_table(grouped: Groups) -> StudyTable:
             "training",
             "ratios",
             "poison",
-            *("snap on kl", "+-", "snap on snap's rule", "+-", "published snap on kl", "+-", "kl on kl", "+-"),
+            *("snap - kl", "+-", "snap - snap's rule", "+-", "published snap - kl", "+-", "kl - kl", "+-"),
         ),
         rows=tuple(rows),
         notes=(
             (
-                "snap on snap's rule is what the poison itself adds; the rest of the gain on kl is that snap's rule asks a better "
+                "snap - snap's rule is what the poison itself adds; the rest of the gain on kl is that snap's rule asks a better "
                 "question of any model: how do answers to like records with and without the property differ?"
             ),
         ),

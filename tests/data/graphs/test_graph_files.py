@@ -83,6 +83,20 @@ def test_malformed_arrays_are_refused_in_one_line(tmp_path, name, value):
     assert "\n" not in str(caught.value) and "graph.npz" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        ("edges", np.array([[1, 2], [3, 4]]), "Number nodes by their rows, from 0"),
+        ("edges", np.array([[0.0, 1.0]]), "as int64"),
+        ("y", np.array(["a", "b", "a", "b"]), "Number them 0, 1"),
+        ("y", np.array([0, 1, 1]), "one row per entry of y"),  # not that edges leave the graph
+    ],
+)
+def test_frequent_mistakes_are_told_what_to_do(tmp_path, name, value, advice):
+    with pytest.raises(DataError, match=advice):
+        read_graph_file(saved(tmp_path / "graph.npz", **{**PLAIN, name: value}))
+
+
 def test_objects_damage_and_missing_files_are_refused(tmp_path):
     with pytest.raises(DataError, match="objects"):
         read_graph_file(saved(tmp_path / "objects.npz", **{**PLAIN, "y": np.array([0, 1, None, 0], dtype=object)}))

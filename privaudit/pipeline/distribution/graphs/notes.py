@@ -19,7 +19,8 @@ PROTOCOLS = {
     ),
     "shared": (
         "Warning: all graphs are parts of one base graph (protocol: shared), so what attacks find is partly that graph itself: the "
-        "numbers are inflated and no measure of what a model tells about the law of its graph. Set protocol: independent or fresh."
+        "numbers are inflated and no measure of what a model tells about the law of its graph. Set protocol: independent, or fresh "
+        "where graphs are drawn."
     ),
 }
 
