@@ -385,6 +385,18 @@ def test_an_executor_left_open_does_not_keep_its_script_from_ending(script):
     await_true(lambda: not any(is_alive(pid) for pid in pids), seconds=20)
 
 
+def interrupted(process):
+    """Press Ctrl-C until the process ends: Python drops one that comes while it runs a destructor, and says so."""
+    for _ in range(5):
+        os.killpg(process.pid, signal.SIGINT)
+        try:
+            return process.communicate(timeout=30)[1]
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    raise AssertionError(f"five interrupts did not end it: {process.communicate()[1]}")
+
+
 def test_an_interrupt_of_the_whole_group_prints_nothing_from_workers(tmp_path):
     """Also while they start: Ctrl-C comes to every process of a terminal."""
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -398,9 +410,8 @@ def test_an_interrupt_of_the_whole_group_prints_nothing_from_workers(tmp_path):
             preexec_fn=interruptible,  # noqa: PLW1509 - the tests start no threads
         )
         time.sleep(pause)
-        os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=150)
-        assert err.count("Traceback") <= 1, err  # the parent's own
+        err = interrupted(process)
+        assert err.count("Traceback") - err.count("Exception ignored") <= 1, err  # the parent's own
 
 
 def test_the_loop_in_a_worker_ends_when_its_parent_hangs_up(monkeypatch):
