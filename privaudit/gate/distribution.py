@@ -5,16 +5,10 @@ from collections.abc import Sequence
 from privaudit.estimators import accuracy_interval, balanced_accuracy, n_leaked
 from privaudit.gate.measured import LookedAt
 from privaudit.types import AuditReport, ConfusionCounts, Finding
-from privaudit.types.report import ONE_BASE_GRAPH
+from privaudit.types.report import ONE_BASE_GRAPH, TWO_BASE_GRAPHS
 
 TRIALS = "Audited models are independent trainings; the intervals are exact, with shadow models and pools of records held fixed."
-OF_GRAPHS = {  # by protocol, what is held fixed instead
-    "fresh": "Audited models are trained on graphs of their own; the intervals are exact, with shadow models and query graphs held fixed.",
-    "independent": (
-        "The intervals are exact for fresh parts of the two base graphs that were used, and leave out how much other base graphs of the "
-        "same law would differ, which may be more."
-    ),
-}
+OF_FRESH_GRAPHS = "Audited models are trained on graphs of their own; the intervals are exact, with shadow models and query graphs held fixed."
 DRAWN = "Draws are counted for the best guesser (exact), at both ends of the accuracy's interval."
 LEAKED = f"{TRIALS} {DRAWN}"
 COUNTS = ("tp", "fn", "fp", "tn")
@@ -25,8 +19,13 @@ POISONED = (
 )
 ONE_GRAPH = (
     "all graphs are parts of one base graph (protocol: shared), which inflates these accuracies; audit with protocol: "
-    "independent, or fresh where graphs are drawn"
+    "fresh, where graphs are drawn"
 )
+TWO_GRAPHS = (
+    "graphs are parts of two base graphs (protocol: independent), and audits with other base graphs differ by more than these intervals "
+    "hold; audit with protocol: fresh, where graphs are drawn"
+)
+OF_PROTOCOLS = {ONE_BASE_GRAPH: ONE_GRAPH, TWO_BASE_GRAPHS: TWO_GRAPHS}
 
 
 def accuracy_intervals(report: AuditReport, confidence: float) -> list[LookedAt] | str:
@@ -75,8 +74,8 @@ def trials_text(report: AuditReport) -> str:
     Args:
         report: of a distribution audit.
     """
-    protocols = {str(finding.params.get("protocol")) for finding in _worlds_told_apart(report)}
-    return " ".join(OF_GRAPHS.get(protocol, TRIALS) for protocol in sorted(protocols)) or TRIALS
+    has_graphs = any(finding.params.get("protocol") for finding in _worlds_told_apart(report))
+    return OF_FRESH_GRAPHS if has_graphs else TRIALS
 
 
 def _worlds_told_apart(report: AuditReport) -> list[Finding]:
@@ -85,15 +84,17 @@ def _worlds_told_apart(report: AuditReport) -> list[Finding]:
 
 def _attacked(report: AuditReport) -> list[Finding]:
     found = report.findings("distribution")
-    return [f for f in found if f.access is not None and f.game == "distribution_inference" and f.is_about_the_law]
+    return [
+        f for f in found if f.access is not None and f.game == "distribution_inference" and f.is_evidence_on_the_law
+    ]
 
 
 def _nothing_about_the_law(report: AuditReport) -> str:
-    """Why a report holds no accuracy about the law of the data alone."""
-    others = [f for f in report.findings("distribution") if f.access is not None and not f.is_about_the_law]
+    """Why a report holds no accuracy that is evidence on the law of the data."""
+    others = [f for f in report.findings("distribution") if f.access is not None and not f.is_evidence_on_the_law]
     if not others:
         return "the report holds no attack that tells two worlds apart"
-    return ONE_GRAPH if others[0].params.get("protocol") == ONE_BASE_GRAPH else POISONED
+    return OF_PROTOCOLS.get(str(others[0].params.get("protocol")), POISONED)
 
 
 def _counts(finding: Finding, times: float = 1.0) -> ConfusionCounts:

@@ -7,7 +7,7 @@ from privaudit.estimators.rates import lower_rate
 from privaudit.games.report_graph import Comparison
 from privaudit.report.words import metric_of
 from privaudit.types import AuditReport, Finding, Metric
-from privaudit.types.report import ONE_BASE_GRAPH
+from privaudit.types.report import ONE_BASE_GRAPH, TWO_BASE_GRAPHS
 
 SLACK = 1e-12  # of confidences that were computed in different ways
 
@@ -30,14 +30,14 @@ def told_apart(report: AuditReport) -> tuple[Finding, ...]:
     """Return the findings about two worlds that differ in their law alone.
 
     No controls, no estimates of ratios, nothing that needs no model; and none of models that were trained with an attacker's
-    records, or on parts of one base graph, for their accuracies are of another game or partly about that graph.
+    records, or on parts of base graphs: their accuracies are of another game, or partly about these graphs.
     """
     return tuple(
         finding
         for finding in report.findings("distribution")
         if not finding.params.get("is_control")
         and finding.game == "distribution_inference"
-        and finding.is_about_the_law
+        and finding.is_evidence_on_the_law
         and finding.access is not None
         and advantage_of(finding) is not None
     )
@@ -45,11 +45,13 @@ def told_apart(report: AuditReport) -> tuple[Finding, ...]:
 
 def why_not_told_apart(report: AuditReport) -> str:
     """Return why a report's distribution audit, if there is one, says nothing of distribution inference."""
-    others = [f for f in report.findings("distribution") if f.access is not None and not f.is_about_the_law]
+    others = [f for f in report.findings("distribution") if f.access is not None and not f.is_evidence_on_the_law]
     if not others:
         return "no distribution audit is in this report"
     if others[0].params.get("protocol") == ONE_BASE_GRAPH:
         return "the graphs of the distribution audit are parts of one base graph, which inflates what attacks reach"
+    if others[0].params.get("protocol") == TWO_BASE_GRAPHS:
+        return "the graphs of the distribution audit are parts of two base graphs, and its intervals are about these two alone"
     return "the models of the distribution audit were trained with an attacker's records, which is another game"
 
 

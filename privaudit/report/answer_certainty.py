@@ -13,6 +13,7 @@ from privaudit.report.sentences import claim_number, joint_confidence
 from privaudit.report.tables import target_of
 from privaudit.report.words import epsilon_text
 from privaudit.types import AuditReport, EpsilonEstimate, Finding, Validity
+from privaudit.types.report import TWO_BASE_GRAPHS
 
 
 def certainty_answer(report: AuditReport) -> str:
@@ -105,8 +106,10 @@ def _of_worlds(report: AuditReport) -> str:
         if 0 < joint < 1
         else "Ranges hold one by one"
     )
-    inflated = f" ({INFLATED})" if INFLATED in world_label(report) else ""
-    rests = f"{held}{inflated}, from {found[0].n_in} audited models of one world and {found[0].n_out} of the other"
+    about = f" ({INFLATED})" if INFLATED in world_label(report) else ""
+    if any(finding.params.get("protocol") == TWO_BASE_GRAPHS for finding in found):
+        about = " on parts of the same two base graphs, and other base graphs may differ by more"
+    rests = f"{held}{about}, from {found[0].n_in} audited models of one world and {found[0].n_out} of the other"
     if not control_findings(report):
         return f"{rests}; there is no control."
     failed = outcome_of_worlds(report) == "control failed"

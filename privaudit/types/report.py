@@ -18,6 +18,9 @@ POISONED = (
 )
 RECORD_RISK = "record_risk"  # game of rankings that look at more than an attacker has
 POISONED_WORLDS = "poisoned_distribution"  # game in which the attacker adds records to the training sets of all worlds
+TWO_BASE_GRAPHS = (
+    "independent"  # protocol in which the attacker's graphs are parts of one graph, the audited ones of another
+)
 ONE_BASE_GRAPH = "shared"  # protocol in which all graphs, the attacker's and the audited ones, are parts of one
 
 SectionKind = Literal["mia", "distribution", "canary", "games", "defense", "subgroups"]
@@ -121,6 +124,14 @@ class Finding:
         """Whether models of two worlds differ in their law alone: by no attacker's records, and no base graph shared by all."""
         is_poisoned = self.game == POISONED_WORLDS or bool(self.params.get("poison"))
         return not is_poisoned and self.params.get("protocol") != ONE_BASE_GRAPH
+
+    @property
+    def is_evidence_on_the_law(self) -> bool:
+        """Whether it is about the law, and its intervals hold all that differs from one audit to the next.
+
+        Two base graphs are one draw of their law, and audits with others differ by more than intervals over their parts say.
+        """
+        return self.is_about_the_law and self.params.get("protocol") != TWO_BASE_GRAPHS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

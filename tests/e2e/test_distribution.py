@@ -298,7 +298,7 @@ def test_properties_and_worlds_by_a_function_of_your_own(tmp_path):
     for function, words in (("wrong", "one true or false"), ("ragged", "one true or false"), ("by_chance", "again")):
         with pytest.raises(ConfigError, match=words):
             run_audit(content(tmp_path / "d", {"property": {"function": f"mine.py:{function}"}}), base=tmp_path)
-    with pytest.raises(ConfigError, match="kl_regression estimates a ratio"):
+    with pytest.raises(ConfigError, match="kl_regression estimates the ratio of a property"):
         run_audit(content(tmp_path / "e", {**settings, "attacks": ["kl_regression"]}), base=tmp_path)
 
 

@@ -199,7 +199,7 @@ HOSTILE = [
     ({"train_share": 0.001}, {}, "train_share"),
     ({"protocol": "shared", "train_share": 0.6}, {}, "train_share"),
     ({}, {"n_queries": 10_000}, "n_queries"),
-    ({}, {"attacks": ["kl_regression"]}, "distribution.graphs are none"),
+    ({}, {"attacks": ["kl_regression"]}, "distribution.graphs differ in no ratio"),
     ({}, {"attacks": ["meta_classifier"], "n_shadows": 2}, "n_shadows"),
 ]
 

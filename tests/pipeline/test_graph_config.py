@@ -114,5 +114,7 @@ def test_what_says_nothing_about_graphs_is_refused_in_one_line(blocks, changes, 
 def test_a_config_is_checked_without_its_graph(tmp_path):
     assert config_problems(content({"file": "mine.npz", "protocol": "shared"}), tmp_path) == ()
     problems = config_problems(content({}, {"attacks": ["kl_regression"]}), tmp_path)
-    assert problems == ("attack kl_regression estimates a ratio, and distribution.graphs are none. Leave it out.",)
+    assert problems == (
+        "attack kl_regression estimates the ratio of a property, and distribution.graphs differ in no ratio. Leave it out.",
+    )
     assert config_problems(content({}, {"attacks": ["nothing"]}), tmp_path)

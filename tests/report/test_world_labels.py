@@ -7,6 +7,7 @@ import math
 import pytest
 
 from privaudit.report.annotations import render_annotations
+from privaudit.report.answer_certainty import certainty_answer
 from privaudit.report.card import render_card
 from privaudit.report.defense_figure import defense_figure
 from privaudit.report.defense_tables import defense_attack_table, defense_table
@@ -266,3 +267,9 @@ def test_a_comparison_of_defenses_labels_what_is_about_worlds():
     assert "right answers on the population (with 2 % poison)" in [row[0] for row in defense_table(report).rows]
     assert "right answers (with 2 % poison)" in defense_attack_table(report).head
     assert "with 2 % poison" in defense_figure(report)
+
+
+def test_the_first_screen_says_that_other_base_graphs_may_differ_by_more():
+    said = {protocol: certainty_answer(graphs(protocol=protocol)) for protocol in ("fresh", "independent", "shared")}
+    assert "other base graphs may differ by more" in said["independent"]
+    assert not any("base graphs" in said[protocol] for protocol in ("fresh", "shared"))

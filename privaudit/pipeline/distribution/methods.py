@@ -54,7 +54,7 @@ def distribution_attacks(settings: DistributionConfig, access: str) -> tuple[Dis
         if attack.answers == "ratio" and settings.property is None:
             what = "graphs" if settings.graphs is not None else "worlds"
             raise ConfigError(
-                f"attack {attack.name} estimates a ratio, and distribution.{what} are none. Leave it out.",
+                f"attack {attack.name} estimates the ratio of a property, and distribution.{what} differ in no ratio. Leave it out.",
                 key="distribution.attacks",
             )
     return attacks
