@@ -235,9 +235,11 @@ def _world_metrics(report: AuditReport) -> list[Entry]:
 
 def _accuracy_kind(finding: Finding) -> str:
     """What a machine reads: another name where the number is not about the law of the data alone."""
-    if finding.is_about_the_law:
+    if finding.is_evidence_on_the_law:
         return "distribution_accuracy"
-    return "poisoned_distribution_accuracy" if finding.game == POISONED_WORLDS else "shared_graph_accuracy"
+    if finding.game == POISONED_WORLDS:
+        return "poisoned_distribution_accuracy"
+    return "two_graphs_accuracy" if finding.is_about_the_law else "shared_graph_accuracy"
 
 
 def _ratio_metrics(report: AuditReport) -> list[Entry]:

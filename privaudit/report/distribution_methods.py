@@ -69,8 +69,9 @@ DISTRIBUTION_METHODS = {
     ),
     "pin": (
         (
-            "Looks at the weights themselves: networks trained on shadow models' weights say which world a model is from. They take the "
-            "neurons of a layer together, so that their order, which means nothing, changes nothing."
+            "Looks at the weights themselves: networks trained on shadow models' weights say which world a model is from. In the strict "
+            "form, which is the default, they take the neurons of a layer together, so that their order, which means nothing, changes "
+            "nothing."
         ),
         PIN,
     ),

@@ -153,7 +153,13 @@ def test_a_report_of_the_ratio_alone_is_labelled():
 
 def test_machines_read_another_name_for_another_risk():
     assert "type: distribution_accuracy" in render_card(report_of(finding()))
-    for report, kind in ((poisoned(), "poisoned_distribution_accuracy"), (graphs("shared"), "shared_graph_accuracy")):
+    assert "type: distribution_accuracy" in render_card(graphs("fresh"))
+    others = {
+        "poisoned_distribution_accuracy": poisoned(),
+        "shared_graph_accuracy": graphs("shared"),
+        "two_graphs_accuracy": graphs("independent"),
+    }
+    for kind, report in others.items():
         card = render_card(report)
         assert f"type: {kind}" in card and "type: distribution_accuracy" not in card
 
